@@ -1,0 +1,2 @@
+//! Convolutions.
+fn main() {}

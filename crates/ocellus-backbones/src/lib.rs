@@ -1,0 +1,1 @@
+//! VGG networks that describe their stages and read published weights.

@@ -1,0 +1,1 @@
+//! Attention-gated VGG16 for breast ultrasound images.

@@ -1,0 +1,1 @@
+//! Images to tensors: readers, splits, augmentation, loaders, synthetic ultrasound.

@@ -1,0 +1,1 @@
+//! Layers for image networks: attention gates, blocks, seeded dropout.

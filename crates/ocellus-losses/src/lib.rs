@@ -1,0 +1,1 @@
+//! Loss functions that take logits and add up to ensembles.

@@ -1,0 +1,1 @@
+//! Classification metrics on plain slices: counts, curves, calibration, intervals, tests.

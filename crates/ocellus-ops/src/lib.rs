@@ -1,0 +1,1 @@
+//! Differentiable image operations for candle: exact gradients, fast kernels.

@@ -1,0 +1,1 @@
+//! The weights of a model: named, seeded, freezable, loadable with a report.

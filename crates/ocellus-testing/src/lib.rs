@@ -1,0 +1,15 @@
+//! Test helpers shared by the family: golden cases, closeness, gradient checks.
+//!
+//! Never published, and depends on candle alone, so every crate can use it in its tests.
+
+mod close;
+mod golden;
+mod gradient;
+mod op;
+mod pattern;
+
+pub use close::{assert_close, relative_error};
+pub use golden::Golden;
+pub use gradient::check_gradients;
+pub use op::{check_op, with_threads};
+pub use pattern::{fill, ramp};

@@ -1,0 +1,1 @@
+//! Optimizers, schedules and a training loop that resumes bit for bit.

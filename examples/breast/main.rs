@@ -1,0 +1,3 @@
+//! Classifies breast lesions in ultrasound images.
+
+fn main() {}
