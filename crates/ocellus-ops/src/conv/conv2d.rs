@@ -1,0 +1,60 @@
+use candle_core::{Result, Tensor};
+
+use super::geometry::Geometry;
+use super::op::ConvOp;
+use super::{Conv2dConfig, composed};
+use crate::implementation::use_kernel;
+
+/// Convolution of images (in the networks' sense: cross-correlation), with exact gradients.
+///
+/// ```text
+/// y[b, o, i, j] = bias[o] + Σ_c Σ_u Σ_v weight[o, c, u, v] · x[b, c, i·s + u·d − p, j·s + v·d − p]
+/// ```
+///
+/// with stride s, dilation d and padding p of each side; c runs over the channels of o's group.
+///
+/// # Shapes
+///
+/// - `x`: `(batch, in, height, width)`
+/// - `weight`: `(out, in / groups, kernel_height, kernel_width)`
+/// - `bias`: `(out)`
+/// - output: `(batch, out, ⌊(height + top + bottom − d·(kernel_height − 1) − 1) / s⌋ + 1, …)`
+///
+/// f16 and bf16 are computed in f32. The same bits come out at any number of threads. No gradient
+/// is computed for what nothing asks for: an image, or a frozen weight.
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::{Conv2dConfig, conv2d};
+///
+/// let x = Tensor::ones((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
+/// let weight = Tensor::ones((16, 3, 3, 3), DType::F32, &Device::Cpu)?;
+/// let config = Conv2dConfig::default().with_stride((2, 2)).with_padding(1);
+///
+/// let y = conv2d(&x, &weight, None, &config)?;
+/// assert_eq!(y.dims(), [1, 16, 4, 4]);
+/// assert_eq!(y.max_all()?.to_scalar::<f32>()?, 27.); // Inside, 3 · 3 · 3 ones meet the kernel.
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If shapes, element types or devices do not fit together, the channels cannot be cut into the
+/// groups, or the kernel exceeds the padded input.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+) -> Result<Tensor> {
+    let geometry = Geometry::of_conv(x, weight, config)?;
+    let op = ConvOp { name: "conv2d", geometry, transposed: false };
+    op.check(x, weight, bias)?;
+    if use_kernel("conv2d", x)? {
+        op.apply(x, weight, bias)
+    } else {
+        composed::forward(&geometry, x, weight, bias)
+    }
+}

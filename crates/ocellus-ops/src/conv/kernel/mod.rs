@@ -1,0 +1,16 @@
+//! The CPU kernels, shared by convolution and transposed convolution.
+//!
+//! Work is cut into tasks by the sizes alone, each sums in a fixed order on one thread, and tasks
+//! write disjoint memory: the same bits at any number of threads.
+
+mod columns;
+mod forward;
+mod grad_bias;
+mod grad_input;
+mod grad_weight;
+mod tile;
+
+pub(super) use forward::forward;
+pub(super) use grad_bias::grad_bias;
+pub(super) use grad_input::grad_input;
+pub(super) use grad_weight::grad_weight;

@@ -1,0 +1,69 @@
+use std::ops::Range;
+
+use crate::conv::geometry::Geometry;
+
+/// Output pixels of a tile, about: as many columns as a product needs to run at full speed.
+const PIXELS: usize = 512;
+
+/// Rows of the column matrix made at a time, about: with [`PIXELS`] columns they fill half of a
+/// level-2 cache of 2 MB in f32.
+const DEPTH: usize = 512;
+
+/// Part of the output: some rows of one image, or some whole images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    pub(super) images: Range<usize>,
+    pub(super) rows: Range<usize>,
+}
+
+impl Tile {
+    /// Output pixels of the tile in each of its images.
+    pub(super) fn pixels(&self, g: &Geometry) -> Range<usize> {
+        self.rows.start * g.output.1..self.rows.end * g.output.1
+    }
+}
+
+/// Cuts the output planes into tiles, by the sizes alone: never by the number of threads, on which
+/// no bit of a result may depend.
+pub(super) fn tiles(g: &Geometry) -> Vec<Tile> {
+    let (oh, ow) = g.output;
+    let plane = oh * ow;
+    if plane == 0 || g.batch == 0 {
+        return Vec::new();
+    }
+    if plane <= PIXELS {
+        return cut(g.batch, PIXELS / plane)
+            .into_iter()
+            .map(|images| Tile { images, rows: 0..oh })
+            .collect();
+    }
+    let strips = cut(oh, (PIXELS / ow).max(1));
+    (0..g.batch)
+        .flat_map(|image| {
+            strips.iter().map(move |rows| Tile { images: image..image + 1, rows: rows.clone() })
+        })
+        .collect()
+}
+
+/// Cuts the channels of x in a group such that each part makes about [`DEPTH`] rows of columns.
+pub(super) fn channel_parts(g: &Geometry) -> Vec<Range<usize>> {
+    cut(g.ci, (DEPTH / g.taps()).max(1))
+}
+
+/// Cuts `0..len` into the fewest parts of at most `most`, of nearly equal lengths.
+pub(super) fn cut(len: usize, most: usize) -> Vec<Range<usize>> {
+    let parts = len.div_ceil(most);
+    (0..parts).map(|i| i * len / parts..(i + 1) * len / parts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_even_and_complete() {
+        assert_eq!(cut(10, 4), [0..3, 3..6, 6..10]);
+        assert_eq!(cut(8, 4), [0..4, 4..8]);
+        assert!(cut(0, 4).is_empty());
+    }
+}

@@ -1,0 +1,4 @@
+//! What both convolutions must do, in both implementations.
+
+mod errors;
+mod gradients;
