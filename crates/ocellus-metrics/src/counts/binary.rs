@@ -321,6 +321,14 @@ mod tests {
         assert!(BinaryCounts::from_scores(&[true], &[0.5], f64::NAN).is_err());
     }
 
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serializes_under_the_usual_names() {
+        let counts = BinaryCounts { tp: 1, fp: 2, fn_: 3, tn: 4 };
+        let json = serde_json::to_string(&counts).unwrap();
+        assert_eq!(json, r#"{"tp":1,"fp":2,"fn":3,"tn":4}"#);
+    }
+
     fn counts() -> impl Strategy<Value = BinaryCounts> {
         (0u64..50, 0u64..50, 0u64..50, 0u64..50).prop_map(|(tp, fp, fn_, tn)| BinaryCounts {
             tp,

@@ -183,6 +183,7 @@ impl ConfusionMatrix {
     }
 
     /// The counts, a row for each true class.
+    #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u64]> {
         self.counts.chunks_exact(self.classes())
     }

@@ -7,3 +7,4 @@ pub use agreement::KappaWeights;
 pub use average::Average;
 pub use binary::BinaryCounts;
 pub use confusion::ConfusionMatrix;
+pub(crate) use confusion::argmax;

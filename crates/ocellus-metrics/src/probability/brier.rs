@@ -1,0 +1,144 @@
+use crate::{Result, check};
+
+/// The Brier score: the mean squared error of probabilities of the positive class.
+///
+/// ```text
+/// B = mean (p − y)²,  y ∈ {0, 1}
+/// ```
+///
+/// An accumulator: parts of a data set merge to the whole, up to rounding.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_metrics::BrierScore;
+///
+/// let mut score = BrierScore::default();
+/// score.add_all(&[true, false], &[0.75, 0.5])?;
+/// assert_eq!(score.value(), Some((0.0625 + 0.25) / 2.));
+/// assert_eq!(BrierScore::default().value(), None);
+/// # Ok::<(), ocellus_metrics::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct BrierScore {
+    sum: f64,
+    count: u64,
+}
+
+impl BrierScore {
+    /// Adds a batch of probabilities of the positive class. After an error nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// If the slices are empty or differ in length or a probability is outside 0 to 1.
+    pub fn add_all(&mut self, labels: &[bool], probabilities: &[f64]) -> Result<()> {
+        check::paired(("labels", labels), ("probabilities", probabilities))?;
+        check::probabilities("probabilities", probabilities)?;
+        let errors = labels.iter().zip(probabilities).map(|(&y, p)| p - f64::from(y));
+        self.sum += errors.map(|e| e * e).sum::<f64>();
+        self.count += labels.len() as u64;
+        Ok(())
+    }
+
+    /// Adds what another accumulator saw.
+    pub fn merge(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
+    /// The score, between 0 and 1, lower is better; `None` without samples.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+/// The Brier score of class probabilities, row-major `(samples, classes)`.
+///
+/// ```text
+/// B = mean Σ_c (p_c − y_c)²,  y one-hot
+/// ```
+///
+/// Between 0 and 2. With two classes it is twice the [`BrierScore`] of one of them.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_metrics::brier_score_multiclass;
+///
+/// let score = brier_score_multiclass(&[0, 2], &[0.5, 0.5, 0., 0., 0., 1.], 3)?;
+/// assert_eq!(score, 0.25);
+/// # Ok::<(), ocellus_metrics::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the lengths do not fit, a label is no class, or a row is no distribution (within 1e-5).
+pub fn brier_score_multiclass(
+    labels: &[usize],
+    probabilities: &[f64],
+    classes: usize,
+) -> Result<f64> {
+    check::probability_table(labels, probabilities, classes)?;
+    let of_row = |(&label, row): (&usize, &[f64])| -> f64 {
+        let error = |(class, p): (usize, &f64)| p - f64::from(class == label);
+        row.iter().enumerate().map(error).map(|e| e * e).sum()
+    };
+    let rows = labels.iter().zip(probabilities.chunks_exact(classes));
+    Ok(rows.map(of_row).sum::<f64>() / labels.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::golden::{self, close, flags, indices, number, numbers};
+
+    #[test]
+    fn matches_scikit_learn() {
+        for case in golden::read("binary")["cases"].as_array().unwrap() {
+            let mut score = BrierScore::default();
+            score.add_all(&flags(&case["labels"]), &numbers(&case["scores"])).unwrap();
+            close(score.value().unwrap(), number(&case["brier"]), 1e-12);
+        }
+        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
+            let classes = number(&case["classes"]) as usize;
+            let (labels, scores) = (indices(&case["truth"]), numbers(&case["scores"]));
+            let score = brier_score_multiclass(&labels, &scores, classes).unwrap();
+            close(score, number(&case["brier"]), 1e-12);
+        }
+    }
+
+    #[test]
+    fn raw_scores_are_refused() {
+        let mut score = BrierScore::default();
+        let error = score.add_all(&[true, false], &[0.5, 18.]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "probabilities[1] is 18, outside 0 to 1: give probabilities, not raw scores"
+        );
+        assert_eq!(score, BrierScore::default());
+        assert!(score.add_all(&[], &[]).is_err());
+        assert!(score.add_all(&[true], &[f64::NAN]).is_err());
+        let error = brier_score_multiclass(&[0], &[0.5, 0.2], 2).unwrap_err().to_string();
+        assert_eq!(error, "row 0 of the probabilities sums to 0.7, not 1: apply a softmax first");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_merge_to_the_whole(
+            pairs in prop::collection::vec((any::<bool>(), 0f64..=1.), 2..60), cut in 1usize..59,
+        ) {
+            let cut = cut.min(pairs.len() - 1);
+            let (labels, p): (Vec<bool>, Vec<f64>) = pairs.into_iter().unzip();
+            let [mut whole, mut a, mut b] = [BrierScore::default(); 3];
+            whole.add_all(&labels, &p).unwrap();
+            a.add_all(&labels[..cut], &p[..cut]).unwrap();
+            b.add_all(&labels[cut..], &p[cut..]).unwrap();
+            a.merge(&b);
+            prop_assert!((a.value().unwrap() - whole.value().unwrap()).abs() < 1e-14);
+        }
+    }
+}
