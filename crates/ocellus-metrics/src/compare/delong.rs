@@ -4,6 +4,9 @@ use crate::{
     special::{normal_quantile, normal_two_sided},
 };
 
+/// Below this a variance is rounding: a single swap among 10⁶ positives and negatives makes 1e-25.
+const ZERO: f64 = 1e-30;
+
 const NEEDS_TWO: &str = "it needs two or more samples of each class";
 
 /// An AUROC with its variance by DeLong's method, which takes no resampling.
@@ -60,7 +63,7 @@ impl DeLong {
     pub fn new(labels: &[bool], scores: &[f64]) -> Result<Self> {
         let shares = Shares::new("DeLong's variance", labels, scores)?;
         Ok(Self {
-            auroc: mean(&shares.of_positives),
+            auroc: shares.auroc,
             variance: squared_error(&shares.of_positives) + squared_error(&shares.of_negatives),
         })
     }
@@ -73,7 +76,7 @@ impl DeLong {
     /// width would claim certainty), or the confidence is not between 0 and 1.
     pub fn interval(&self, confidence: f64) -> Result<Interval> {
         check::confidence(confidence)?;
-        if self.variance <= 0. {
+        if self.variance <= ZERO {
             let reason = "the variance is zero, as with perfectly separated classes";
             return Err(Error::undefined("DeLong's interval", reason));
         }
@@ -141,14 +144,14 @@ impl DeLongTest {
 pub fn delong_test(labels: &[bool], first: &[f64], second: &[f64]) -> Result<DeLongTest> {
     let a = Shares::new("DeLong's test", labels, first)?;
     let b = Shares::new("DeLong's test", labels, second)?;
-    let aurocs = [mean(&a.of_positives), mean(&b.of_positives)];
+    let aurocs = [a.auroc, b.auroc];
     let difference = aurocs[0] - aurocs[1];
     let variance = squared_error(&subtract(&a.of_positives, &b.of_positives))
         + squared_error(&subtract(&a.of_negatives, &b.of_negatives));
-    if variance <= 0. {
+    if variance <= ZERO {
         let reason = format!(
             "the difference {difference} has no variance: the models rank the samples alike, or \
-             both without a mistake"
+             one of them without a mistake or without any order; bootstrap it"
         );
         return Err(Error::undefined("DeLong's test", reason));
     }
@@ -159,6 +162,7 @@ pub fn delong_test(labels: &[bool], first: &[f64], second: &[f64]) -> Result<DeL
 
 /// The share of the other class that each sample is on the right side of; ties count half.
 struct Shares {
+    auroc: f64,
     of_positives: Vec<f64>,
     of_negatives: Vec<f64>,
 }
@@ -182,9 +186,12 @@ impl Shares {
         };
         let share = |count: u64, others: usize| count as f64 / (2 * others) as f64;
         let (m, n) = (positives, negatives);
-        let of_positives = below(true).into_iter().map(|c| share(c, n)).collect();
+        let wins = below(true);
+        let twice_wins: u128 = wins.iter().map(|&c| u128::from(c)).sum();
+        let auroc = twice_wins as f64 / (2. * m as f64 * n as f64);
+        let of_positives = wins.into_iter().map(|c| share(c, n)).collect();
         let of_negatives = below(false).into_iter().map(|c| share(2 * m as u64 - c, m)).collect();
-        Ok(Self { of_positives, of_negatives })
+        Ok(Self { auroc, of_positives, of_negatives })
     }
 }
 
@@ -240,6 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_difference_has_no_variance() {
+        let labels = [true, true, false, false, false];
+        let tied = [2.; 5];
+        let area = DeLong::new(&labels, &tied).unwrap();
+        assert_eq!((area.auroc, area.variance), (0.5, 0.));
+        assert!(area.interval(0.95).is_err());
+        let error = delong_test(&labels, &[9., 8., 3., 2., 1.], &tied).unwrap_err().to_string();
+        assert!(error.contains("the difference 0.5 has no variance"), "{error}");
+    }
+
+    #[test]
     fn too_few_samples_are_an_error() {
         let error = DeLong::new(&[true, false, false], &[1., 0., 0.]).unwrap_err().to_string();
         assert!(error.contains("two or more samples of each class"), "{error}");
@@ -260,7 +278,7 @@ mod tests {
                 b.push(f64::from(y));
             }
             let area = DeLong::new(&labels, &a).unwrap();
-            prop_assert!((area.auroc - auroc(&labels, &a).unwrap()).abs() < 1e-14);
+            prop_assert_eq!(area.auroc, auroc(&labels, &a).unwrap());
             if let (Ok(one), Ok(two)) = (delong_test(&labels, &a, &b), delong_test(&labels, &b, &a)) {
                 prop_assert!((one.z + two.z).abs() < 1e-9);
                 prop_assert!((one.p_value - two.p_value).abs() < 1e-12);

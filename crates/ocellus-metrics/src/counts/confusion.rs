@@ -40,10 +40,10 @@ impl ConfusionMatrix {
     ///
     /// # Errors
     ///
-    /// If there are fewer than two classes.
+    /// If there are fewer than two classes or more than 65,536.
     pub fn new(classes: usize) -> Result<Self> {
-        if classes < 2 {
-            return Err(Error::setting("classes", classes, "give two or more"));
+        if !(2..=65_536).contains(&classes) {
+            return Err(Error::setting("classes", classes, "give two or more, up to 65536"));
         }
         let names = (0..classes).map(|class| class.to_string()).collect();
         Ok(Self { names, counts: vec![0; classes * classes] })
@@ -329,6 +329,7 @@ mod tests {
     #[test]
     fn rejects_impossible_shapes() {
         assert!(ConfusionMatrix::new(1).is_err());
+        assert!(ConfusionMatrix::new(usize::MAX).is_err());
         assert!(ConfusionMatrix::from_rows(&[vec![1, 2], vec![3]]).is_err());
         assert!(ConfusionMatrix::new(2).unwrap().with_names(["a"]).is_err());
         assert!(ConfusionMatrix::from_scores(&[0], &[1., 2., 3.], 2).is_err());

@@ -153,7 +153,7 @@ pub fn bootstrap(
         return Err(Error::undefined("the bootstrap interval", reason));
     };
 
-    let mut values = Vec::with_capacity(resamples);
+    let mut values = Vec::new();
     let mut rows = Vec::with_capacity(plan.samples);
     for resample in 0..resamples {
         // A stream for each resample: its draws depend on nothing before it.

@@ -26,6 +26,10 @@ use crate::{Error, Result, check, counts::argmax, intervals::quantile};
 /// # Ok::<(), ocellus_metrics::Error>(())
 /// ```
 ///
+/// # Deviations
+///
+/// A probability on an edge belongs to the bin below, as in scikit-learn; torchmetrics puts it above.
+///
 /// # References
 ///
 /// 1. M. P. Naeini, G. F. Cooper and M. Hauskrecht. *Obtaining well calibrated probabilities using
@@ -67,7 +71,7 @@ impl CalibrationBins {
     ///
     /// # Errors
     ///
-    /// If `bins` is zero.
+    /// If `bins` is zero or above a million.
     pub fn uniform(bins: usize) -> Result<Self> {
         some_bins(bins)?;
         Ok(Self::with_edges((0..=bins).map(|i| i as f64 / bins as f64).collect()))
@@ -77,7 +81,7 @@ impl CalibrationBins {
     ///
     /// # Errors
     ///
-    /// If `bins` is zero, there are no probabilities, or one is outside 0 to 1.
+    /// If `bins` is zero or above a million, there are no probabilities, or one is outside 0 to 1.
     pub fn quantiles(probabilities: &[f64], bins: usize) -> Result<Self> {
         some_bins(bins)?;
         check::not_empty("probabilities", probabilities)?;
@@ -163,7 +167,10 @@ fn gap(bin: &ReliabilityBin) -> f64 {
 }
 
 fn some_bins(bins: usize) -> Result<()> {
-    if bins == 0 { Err(Error::setting("bins", bins, "give one or more")) } else { Ok(()) }
+    if (1..=1_000_000).contains(&bins) {
+        return Ok(());
+    }
+    Err(Error::setting("bins", bins, "give one or more, up to 1000000; 10 or 15 are usual"))
 }
 
 /// Whether the most probable class (the first of equals) is right, and its probability: what the
