@@ -1,0 +1,70 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result};
+
+/// The entries of a folder, sorted by name, without hidden ones and macOS's archive leftovers.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') && name != "__MACOSX" {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The folders in a folder, sorted.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+/// The files in a folder that are named as images, sorted; those of its folders too if `deep`.
+pub(crate) fn images(folder: &Path, deep: bool) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for path in entries(&folder)? {
+            if path.is_dir() {
+                // A linked folder may lead back to its parent.
+                if deep && !path.is_symlink() {
+                    waiting.push(path);
+                }
+            } else if is_image(&path) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib"].contains(&extension.as_str())
+}
+
+/// A folder's or file's own name.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A file's name without its extension.
+pub(crate) fn stem(path: &Path) -> String {
+    path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Fails unless the folder is there.
+pub(crate) fn require_folder(folder: &Path) -> Result<()> {
+    match folder.is_dir() {
+        true => Ok(()),
+        false if folder.exists() => Err(Error::dataset(folder, "is a file: give the folder")),
+        false => Err(Error::dataset(folder, "no such folder: check the path")),
+    }
+}
