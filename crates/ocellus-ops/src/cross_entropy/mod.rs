@@ -1,0 +1,10 @@
+//! Cross-entropy of logits with class indices or class probabilities.
+
+mod composed;
+mod config;
+mod kernel;
+mod loss;
+mod target;
+
+pub use config::CrossEntropyConfig;
+pub use loss::cross_entropy;

@@ -1,0 +1,187 @@
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::cpu::{Float, UnaryKernel};
+use crate::parallel::map;
+use crate::run::{require_float, run};
+
+/// Sets a random share of the elements to zero and scales the others up (inverted dropout).
+///
+/// ```text
+/// yᵢ = xᵢ / (1 − p)  where hash(seed, i) ≥ p,  else 0
+/// ```
+///
+/// Whether an element is kept depends on `seed` and on its row-major index alone: not on threads,
+/// device, precision or memory layout. The backward pass computes the mask again, none is stored.
+///
+/// # Shapes
+///
+/// - input and output: any
+///
+/// # Parameters
+///
+/// - `probability`: of an element to be dropped, 0 to 1; 0 returns `x`, 1 zeros.
+/// - `seed`: another seed is another mask; two calls with one seed drop the same elements.
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::dropout;
+///
+/// let x = Tensor::ones(1000, DType::F32, &Device::Cpu)?;
+/// let y = dropout(&x, 0.25, 7)?.to_vec1::<f32>()?;
+/// assert!(y.iter().all(|&v| v == 0. || v == 1. / 0.75));
+/// assert_eq!(y, dropout(&x, 0.25, 7)?.to_vec1::<f32>()?);
+/// assert_ne!(y, dropout(&x, 0.25, 8)?.to_vec1::<f32>()?);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If `probability` is not within 0 to 1, or `x` is of an integer type.
+pub fn dropout(x: &Tensor, probability: f64, seed: u64) -> Result<Tensor> {
+    if !(0. ..=1.).contains(&probability) {
+        bail!("dropout: the probability {probability} is not within 0 to 1")
+    }
+    require_float("dropout", x)?;
+    if probability == 0. {
+        return Ok(x.clone());
+    }
+    let mask = Dropout::new(probability, seed);
+    run(x, mask, |x| composed(x, &mask))
+}
+
+#[derive(Clone, Copy)]
+struct Dropout {
+    key: u64,
+    /// An element is kept if its hash is at least this.
+    threshold: u64,
+    drops_all: bool,
+    scale: f64,
+}
+
+impl Dropout {
+    fn new(probability: f64, seed: u64) -> Self {
+        Self {
+            key: mix(seed.wrapping_add(GOLDEN)),
+            threshold: (probability * 2f64.powi(64)) as u64,
+            drops_all: probability == 1.,
+            scale: 1. / (1. - probability),
+        }
+    }
+
+    fn keeps(&self, index: usize) -> bool {
+        let hash = mix(self.key.wrapping_add((index as u64).wrapping_mul(GOLDEN)));
+        hash >= self.threshold && !self.drops_all
+    }
+
+    fn mask<T: Float>(&self, x: &[T]) -> Vec<T> {
+        let scale = T::from_f64(self.scale);
+        map(x, |i, x| if self.keeps(i) { x * scale } else { T::zero() })
+    }
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The output function of SplitMix64: a bijection whose bits all depend on all bits of `z`.
+fn mix(z: u64) -> u64 {
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl UnaryKernel for Dropout {
+    const NAME: &'static str = "dropout";
+
+    fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        Ok((self.mask(x), dims.into()))
+    }
+
+    fn backward<T: Float>(&self, _: &[T], _: &[T], gradient: &[T], _: &[usize]) -> Result<Vec<T>> {
+        Ok(self.mask(gradient))
+    }
+}
+
+/// The same mask, made on the CPU and sent to the device of `x`.
+fn composed(x: &Tensor, mask: &Dropout) -> Result<Tensor> {
+    let kept: Vec<u8> = (0..x.elem_count()).map(|i| u8::from(mask.keeps(i))).collect();
+    let kept = Tensor::from_vec(kept, x.shape(), x.device())?;
+    if mask.drops_all {
+        return x.zeros_like();
+    }
+    kept.where_cond(&(x * mask.scale)?, &x.zeros_like()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use ocellus_testing::{assert_close, fill};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{BOTH, check_both};
+    use crate::{Implementation, with_implementation};
+
+    #[test]
+    fn passes_the_suite() -> Result<()> {
+        let x = fill((3, 5, 7), 0.3, DType::F64)?;
+        check_both(|x| dropout(&x[0], 0.4, 11), &[x])
+    }
+
+    #[test]
+    fn every_implementation_drops_the_same_elements() -> Result<()> {
+        let x = fill((7, 11_111), 0.3, DType::F32)?;
+        let [a, b] = BOTH.map(|i| with_implementation(i, || dropout(&x, 0.3, 5)));
+        assert_close(&a?, &b?, 0.)
+    }
+
+    #[test]
+    fn certain_dropout_gives_zeros_and_none_the_input() -> Result<()> {
+        let x = Tensor::new(&[1f32, f32::INFINITY], &Device::Cpu)?;
+        for implementation in BOTH {
+            with_implementation(implementation, || {
+                assert_eq!(dropout(&x, 1., 0)?.to_vec1::<f32>()?, [0., 0.]);
+                assert_eq!(dropout(&x, 0., 0)?.to_vec1::<f32>()?, [1., f32::INFINITY]);
+                Ok::<_, candle_core::Error>(())
+            })?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn neighboring_seeds_give_independent_masks() {
+        let (a, b) = (Dropout::new(0.5, 41), Dropout::new(0.5, 42));
+        let n = 100_000;
+        for shift in 0..3 {
+            let agree = (0..n).filter(|&i| a.keeps(i + shift) == b.keeps(i)).count();
+            let share = agree as f64 / n as f64;
+            assert!((share - 0.5).abs() < 0.01, "{share} agree at shift {shift}");
+        }
+    }
+
+    #[test]
+    fn rejects_a_probability_that_is_none() -> Result<()> {
+        let x = Tensor::zeros(2, DType::F32, &Device::Cpu)?;
+        for bad in [-0.1, 1.5, f64::NAN] {
+            let message = dropout(&x, bad, 0).unwrap_err().to_string();
+            assert!(message.contains(&format!("{bad} is not within 0 to 1")), "{message}");
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn keeps_the_expected_share_and_the_mean(p in 0.05f64..0.95, seed: u64) {
+            let n = 40_000;
+            let x = Tensor::ones(n, DType::F64, &Device::Cpu).unwrap();
+            let y = dropout(&x, p, seed).unwrap().to_vec1::<f64>().unwrap();
+            let kept = y.iter().filter(|&&v| v > 0.).count() as f64 / n as f64;
+            let deviation = (p * (1. - p) / n as f64).sqrt();
+            prop_assert!((kept - (1. - p)).abs() < 5. * deviation, "{kept} kept at p = {p}");
+            let mean = y.iter().sum::<f64>() / n as f64;
+            prop_assert!((mean - 1.).abs() < 5. * deviation / (1. - p), "mean {mean}");
+        }
+    }
+}

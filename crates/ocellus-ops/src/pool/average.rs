@@ -1,0 +1,238 @@
+use candle_core::{Result, Shape, Tensor};
+
+use super::AvgPool2dConfig;
+use super::window::{Sliding, Span, Windows};
+use crate::cpu::{Float, UnaryKernel};
+use crate::parallel::{pieces, sum, wide};
+use crate::run::{image_size, run};
+use crate::separable::separable;
+
+/// The mean of each window.
+///
+/// ```text
+/// y[b, c, i, j] = 1/n · Σ over u, v of x[b, c, i·s + u − p, j·s + v − p]
+/// ```
+///
+/// The divisor `n` is the number of elements of the window; padding counts unless
+/// [`count_include_pad`](AvgPool2dConfig::count_include_pad) is false, and what `ceil_mode` adds
+/// beyond the padding never does, as in PyTorch.
+///
+/// # Shapes
+///
+/// - input: `(batch, channels, height, width)`
+/// - output: `(batch, channels, height', width')`, as of [`max_pool2d`](crate::max_pool2d)
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ocellus_ops::{AvgPool2dConfig, avg_pool2d};
+///
+/// let x = Tensor::arange(0f32, 16., &Device::Cpu)?.reshape((1, 1, 4, 4))?;
+/// let y = avg_pool2d(&x, &AvgPool2dConfig::new(2))?;
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [2.5, 4.5, 10.5, 12.5]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the input has not four dimensions, the padding exceeds half the kernel, or the kernel
+/// exceeds the padded input.
+///
+/// # Complexity
+///
+/// Time is windows × kernel size.
+pub fn avg_pool2d(x: &Tensor, config: &AvgPool2dConfig) -> Result<Tensor> {
+    let (height, width) = image_size("avg_pool2d", x)?;
+    let AvgPool2dConfig { kernel, stride, padding, ceil_mode, count_include_pad } = *config;
+    let axis = |kernel, stride, padding| Sliding {
+        kernel,
+        stride,
+        padding,
+        dilation: 1,
+        ceil_mode,
+        count_include_pad,
+    };
+    let rows = axis(kernel.0, stride.0, padding.0).windows("avg_pool2d", "height", height)?;
+    let columns = axis(kernel.1, stride.1, padding.1).windows("avg_pool2d", "width", width)?;
+    avg_pool(x, rows, columns)
+}
+
+/// The mean of each of those windows.
+pub(super) fn avg_pool(x: &Tensor, rows: Windows, columns: Windows) -> Result<Tensor> {
+    let (height, width) = image_size("avg_pool2d", x)?;
+    let composed = |x: &Tensor| separable(x, &means(&rows, height), &means(&columns, width));
+    run(x, AvgPool { rows: rows.clone(), columns: columns.clone() }, composed)
+}
+
+/// The matrix, row by row, that maps an axis to the means of its windows.
+fn means(windows: &Windows, size: usize) -> Vec<Vec<f64>> {
+    let row = |s: &Span| {
+        let mut row = vec![0.; size];
+        row[s.start..s.start + s.len].fill(1. / s.divisor as f64);
+        row
+    };
+    windows.spans.iter().map(row).collect()
+}
+
+struct AvgPool {
+    rows: Windows,
+    columns: Windows,
+}
+
+impl UnaryKernel for AvgPool {
+    const NAME: &'static str = "avg_pool2d";
+
+    fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        let (plane, width) = (dims[2] * dims[3], dims[3]);
+        let mut y = vec![T::zero(); dims[0] * dims[1] * rows * columns];
+        pieces(&mut y, rows * columns, |i, y| {
+            let x = &x[i * plane..][..plane];
+            for (row, y) in self.rows.spans.iter().zip(y.chunks_mut(columns)) {
+                for (column, y) in self.columns.spans.iter().zip(y) {
+                    let total = match (row.len, column.len) {
+                        (2, 2) => total(x, width, row.start, column.start, (2, 2)),
+                        (3, 3) => total(x, width, row.start, column.start, (3, 3)),
+                        len => total(x, width, row.start, column.start, len),
+                    };
+                    *y = T::from_f64(total / (row.divisor * column.divisor) as f64);
+                }
+            }
+        });
+        Ok((y, (dims[0], dims[1], rows, columns).into()))
+    }
+
+    fn backward<T: Float>(
+        &self,
+        x: &[T],
+        _: &[T],
+        gradient: &[T],
+        dims: &[usize],
+    ) -> Result<Vec<T>> {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        let (plane, width) = (dims[2] * dims[3], dims[3]);
+        let mut dx = vec![T::zero(); x.len()];
+        pieces(&mut dx, plane, |i, dx| {
+            let gradient = &gradient[i * rows * columns..][..rows * columns];
+            for (row, gradient) in self.rows.spans.iter().zip(gradient.chunks(columns)) {
+                for (column, &g) in self.columns.spans.iter().zip(gradient) {
+                    let share = g / T::from_f64((row.divisor * column.divisor) as f64);
+                    match (row.len, column.len) {
+                        (2, 2) => add(dx, width, row.start, column.start, (2, 2), share),
+                        (3, 3) => add(dx, width, row.start, column.start, (3, 3), share),
+                        len => add(dx, width, row.start, column.start, len, share),
+                    }
+                }
+            }
+        });
+        Ok(dx)
+    }
+}
+
+/// The sum of a window of `rows × columns` elements.
+#[inline(always)]
+fn total<T: Float>(
+    x: &[T],
+    width: usize,
+    top: usize,
+    left: usize,
+    (rows, columns): (usize, usize),
+) -> f64 {
+    let mut total = 0.;
+    for row in top..top + rows {
+        let x = &x[row * width + left..][..columns];
+        if columns >= 16 {
+            total += sum(x, x, |x, _| x);
+        } else {
+            x.iter().for_each(|&x| total += wide(x));
+        }
+    }
+    total
+}
+
+/// Adds `share` to a window of `rows × columns` elements.
+#[inline(always)]
+fn add<T: Float>(
+    dx: &mut [T],
+    width: usize,
+    top: usize,
+    left: usize,
+    (rows, columns): (usize, usize),
+    share: T,
+) {
+    for row in top..top + rows {
+        dx[row * width + left..][..columns].iter_mut().for_each(|x| *x += share);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use ocellus_testing::{Golden, fill};
+
+    use super::*;
+    use crate::testing::{check_both, check_golden};
+
+    #[test]
+    fn passes_the_suite() -> Result<()> {
+        let new = AvgPool2dConfig::new;
+        let cases = [
+            (new(2), (2, 3, 6, 4)),
+            (new(2), (1, 2, 5, 7)),
+            (new(3).with_stride((2, 2)).with_padding((1, 1)), (2, 2, 7, 8)),
+            (new(3).with_stride((2, 1)).with_padding((1, 0)).with_ceil_mode(true), (1, 2, 8, 5)),
+            (
+                new(3).with_padding((1, 1)).with_ceil_mode(true).with_count_include_pad(false),
+                (1, 1, 5, 8),
+            ),
+            (new(2).with_kernel((1, 4)).with_stride((3, 2)), (1, 2, 4, 9)),
+        ];
+        for (config, shape) in cases {
+            check_both(|x| avg_pool2d(&x[0], &config), &[fill(shape, 0.1, DType::F64)?])?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn matches_pytorch() -> Result<()> {
+        let golden = Golden::read(env!("CARGO_MANIFEST_DIR"), "pool")?;
+        let new = AvgPool2dConfig::new;
+        let cases = [
+            ("avg_2", new(2)),
+            ("avg_pad", new(3).with_stride((1, 1)).with_padding((1, 1))),
+            ("avg_ceil_pad", new(3).with_stride((2, 2)).with_padding((1, 1)).with_ceil_mode(true)),
+            (
+                "avg_no_count",
+                new(3)
+                    .with_stride((2, 3))
+                    .with_padding((1, 1))
+                    .with_ceil_mode(true)
+                    .with_count_include_pad(false),
+            ),
+        ];
+        for (case, config) in cases {
+            check_golden(&golden, case, &["x"], 1e-6, |x| avg_pool2d(&x[0], &config))?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_that_no_window_covers_gets_no_gradient() -> Result<()> {
+        let x = candle_core::Var::ones((1, 1, 5, 5), DType::F32, &Device::Cpu)?;
+        let y = avg_pool2d(&x, &AvgPool2dConfig::new(2))?;
+        let dx = y.sum_all()?.backward()?.get(&x).unwrap().to_dtype(DType::F64)?;
+        assert_eq!(dx.sum_all()?.to_scalar::<f64>()?, 4.);
+        assert_eq!(dx.narrow(2, 4, 1)?.sum_all()?.to_scalar::<f64>()?, 0.);
+        Ok(())
+    }
+
+    #[test]
+    fn rejects_too_much_padding() -> Result<()> {
+        let x = Tensor::zeros((1, 1, 4, 4), DType::F32, &Device::Cpu)?;
+        let config = AvgPool2dConfig::new(2).with_padding((2, 0));
+        let message = avg_pool2d(&x, &config).unwrap_err().to_string();
+        assert!(message.contains("avg_pool2d: padding 2 of the height"), "{message}");
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! Pooling over the height and width of `(batch, channels, height, width)` tensors.
+
+mod adaptive;
+mod average;
+mod config;
+mod max;
+mod window;
+
+pub use adaptive::{adaptive_avg_pool2d, adaptive_max_pool2d, global_avg_pool2d};
+pub use average::avg_pool2d;
+pub use config::{AvgPool2dConfig, MaxPool2dConfig};
+pub use max::max_pool2d;
