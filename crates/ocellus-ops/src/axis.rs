@@ -1,5 +1,5 @@
 use crate::cpu::Float;
-use crate::parallel::{GRAIN, pieces};
+use crate::parallel::{GRAIN, pieces, pieces_of};
 
 /// One axis of a contiguous tensor, which is then `(outer, size, inner)`: its elements at one
 /// *position*, an index into `(outer, inner)`, belong together.
@@ -92,21 +92,6 @@ impl Axis {
     /// The largest element along the axis; −∞ if there is none.
     pub(crate) fn largest<T: Float>(&self, x: &[T]) -> Vec<T> {
         self.fold(T::neg_infinity(), |a, at| if x[at.element] > a { x[at.element] } else { a })
-    }
-}
-
-/// As [`pieces`], on several threads if `work` is large enough, however few the elements.
-fn pieces_of<T: Send>(
-    y: &mut [T],
-    size: usize,
-    work: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) {
-    use rayon::prelude::*;
-    if work <= GRAIN {
-        y.chunks_mut(size).enumerate().for_each(|(i, y)| f(i, y));
-    } else {
-        y.par_chunks_mut(size).enumerate().for_each(|(i, y)| f(i, y));
     }
 }
 

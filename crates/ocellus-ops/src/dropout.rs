@@ -83,7 +83,7 @@ impl Dropout {
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The output function of SplitMix64: a bijection whose bits all depend on all bits of `z`.
+/// The output function of `SplitMix64`: a bijection whose bits all depend on all bits of `z`.
 fn mix(z: u64) -> u64 {
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{BOTH, check_both};
-    use crate::{Implementation, with_implementation};
+    use crate::with_implementation;
 
     #[test]
     fn passes_the_suite() -> Result<()> {

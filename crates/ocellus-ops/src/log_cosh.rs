@@ -76,7 +76,7 @@ mod tests {
     use ocellus_testing::{assert_close, fill};
 
     use super::*;
-    use crate::testing::{BOTH, check_both};
+    use crate::testing::check_both;
     use crate::{Implementation, with_implementation};
 
     #[test]

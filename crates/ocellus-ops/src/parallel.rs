@@ -46,6 +46,21 @@ pub(crate) fn pieces<T: Send>(y: &mut [T], size: usize, f: impl Fn(usize, &mut [
     }
 }
 
+/// As [`pieces`], where `y` is small but takes the reading of `work` elements.
+pub(crate) fn pieces_of<T: Send>(
+    y: &mut [T],
+    size: usize,
+    work: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) {
+    if work <= GRAIN {
+        y.chunks_mut(size).enumerate().for_each(|(i, y)| f(i, y));
+    } else {
+        let together = (y.len() * GRAIN / work / size).max(1);
+        y.par_chunks_mut(size).enumerate().with_min_len(together).for_each(|(i, y)| f(i, y));
+    }
+}
+
 /// `Σ f(x, y)` in f64, always in the same order.
 pub(crate) fn sum<T: Float>(x: &[T], y: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
     const LANES: usize = 8;

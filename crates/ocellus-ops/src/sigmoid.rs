@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{BOTH, check_both};
-    use crate::{Implementation, with_implementation};
+    use crate::with_implementation;
 
     #[test]
     fn passes_the_suite() -> Result<()> {

@@ -47,7 +47,12 @@ fn class_weights(x: &Tensor, axis: Axis, config: &CrossEntropyConfig) -> Result<
 }
 
 /// `f(whether the class is the target)` of each element; 0 where the target is ignored.
-fn dense(x: &Tensor, indices: &[u32], axis: Axis, f: impl Fn(bool) -> f64 + Sync) -> Result<Tensor> {
+fn dense(
+    x: &Tensor,
+    indices: &[u32],
+    axis: Axis,
+    f: impl Fn(bool) -> f64 + Sync,
+) -> Result<Tensor> {
     let values: Vec<f64> = axis.map(|at| match indices[at.position] {
         IGNORED => 0.,
         index => f(index as usize == at.class),

@@ -85,7 +85,8 @@ impl UnaryKernel for CrossEntropy {
             let cost = if v == 0. { 0. } else { v * (sums[i.position] - wide(x[i.element])) };
             (loss + cost, mass + v)
         });
-        let saved = sums.iter().zip(&losses).map(|(&log_sum_exp, &(_, mass))| Saved { log_sum_exp, mass });
+        let saved =
+            sums.iter().zip(&losses).map(|(&log_sum_exp, &(_, mass))| Saved { log_sum_exp, mass });
         let _ = self.saved.set(saved.collect());
         let losses: Vec<f64> = losses.into_iter().map(|(loss, _)| loss).collect();
         if self.reduction == Reduction::None {

@@ -8,3 +8,6 @@ mod target;
 
 pub use config::CrossEntropyConfig;
 pub use loss::cross_entropy;
+
+#[cfg(test)]
+mod tests;

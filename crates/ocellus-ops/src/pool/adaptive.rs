@@ -111,7 +111,9 @@ mod tests {
     use super::*;
     use crate::testing::{check_both, check_golden, with_both};
 
-    const CASES: [((usize, usize, usize, usize), (usize, usize)); 4] = [
+    type Case = ((usize, usize, usize, usize), (usize, usize));
+
+    const CASES: [Case; 4] = [
         ((2, 2, 7, 5), (3, 2)),
         ((1, 2, 4, 4), (1, 1)),
         ((1, 1, 3, 2), (5, 4)),

@@ -197,6 +197,7 @@ fn window<T: Float>(
 /// The largest elements along one axis. Of equal ones the first wins, so that windows of columns,
 /// then of rows, give the first in row-major order.
 fn largest(x: &Tensor, dim: D, windows: &Windows) -> Result<Tensor> {
+    let x = x.contiguous()?;
     let tap = |k: usize| {
         // Where a window is shorter its last element is looked at again, to no effect.
         let index =
