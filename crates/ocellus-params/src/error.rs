@@ -1,5 +1,9 @@
 use std::path::PathBuf;
 
+use candle_core::DType;
+
+use crate::LoadReport;
+
 /// What can go wrong with weights and their files.
 ///
 /// It turns into [`candle_core::Error`] with `?`, so that functions of either kind can call the
@@ -16,6 +20,66 @@ pub enum Error {
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// The file is cut short or changed.
+    #[error(
+        "`{}` is damaged at byte {offset}: {what}; copy or download it again", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where the damage shows.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// The file holds something else than weights that can be read.
+    #[error("`{}` {what}; {remedy}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it holds or is.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A tensor that the file does not have.
+    #[error("`{}` has no tensor `{name}`; it has {present}", path.display())]
+    NoTensor {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// A few of the names it has.
+        present: String,
+    },
+    /// Weights that are no numbers.
+    #[error(
+        "`{name}` of `{}` has {count} of {of} values that are not finite as {dtype:?}, {first} the \
+         first: take another file, or allow it with `LoadConfig::with_allow_non_finite`",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor, as the file calls it.
+        name: String,
+        /// The type that it was converted to.
+        dtype: DType,
+        /// How many values are NaN or infinite.
+        count: usize,
+        /// How many values there are.
+        of: usize,
+        /// The first of them.
+        first: f64,
+    },
+    /// The file and the model do not fit together; nothing was loaded.
+    #[error("{message}")]
+    Mismatch {
+        /// The whole message: the first few that do not fit, and the remedy.
+        message: String,
+        /// All of them.
+        report: Box<LoadReport>,
     },
     /// A pattern matches nothing in the model.
     #[error("{message}")]

@@ -6,7 +6,7 @@ use std::{
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
-use crate::{freezing::Freezing, seed};
+use crate::{freezing::Freezing, load::Pending, seed};
 
 /// The weights of a model under their names, drawn from one seed.
 ///
@@ -54,6 +54,7 @@ pub struct ParamStore {
 pub(crate) struct State {
     pub(crate) vars: BTreeMap<String, Var>,
     freezing: Freezing,
+    pub(crate) pending: Option<Pending>,
 }
 
 impl ParamStore {
@@ -186,6 +187,12 @@ pub(crate) fn is_buffer(name: &str) -> bool {
     matches!(last, "running_mean" | "running_var" | "num_batches_tracked")
 }
 
+/// Whether it is PyTorch's count of training batches, which has no use but in a running average
+/// that nobody configures.
+pub(crate) fn is_counter(name: &str) -> bool {
+    name == "num_batches_tracked" || name.ends_with(".num_batches_tracked")
+}
+
 /// What a `VarBuilder` draws from.
 struct Backend(ParamStore);
 
@@ -225,22 +232,37 @@ impl SimpleBackend for Backend {
                 }
                 return Ok(Self::hand_out(state, name, var));
             }
-            let var = seed::draw(self.0.seed, name, &shape, init, dtype, device)?;
+            let loaded = match &mut state.pending {
+                Some(pending) => pending.take(name, shape.dims(), dtype, device)?,
+                None => None,
+            };
+            let var = match loaded {
+                Some(var) => var,
+                None => seed::draw(self.0.seed, name, &shape, init, dtype, device)?,
+            };
             let tensor = Self::hand_out(state, name, &var);
             state.vars.insert(name.to_owned(), var);
             Ok(tensor)
         })
     }
 
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        self.0.lock(|state| match state.vars.get(name) {
-            Some(var) => Ok(Self::hand_out(state, name, var)),
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        let known = |state: &mut State| {
+            let var = state.vars.get(name)?;
+            Some(Self::hand_out(state, name, var))
+        };
+        if let Some(tensor) = self.0.lock(known) {
+            return Ok(tensor);
+        }
+        match self.0.lock(|state| Some(Shape::from(state.pending.as_ref()?.shape(name)?))) {
+            Some(shape) => self.get(shape, name, Init::default(), dtype, device),
             None => bail!("no parameter `{name}` yet: ask for it with its shape"),
-        })
+        }
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.0.lock(|state| state.vars.contains_key(name))
+        let waits = |state: &State| state.pending.as_ref().is_some_and(|p| p.contains(name));
+        self.0.lock(|state| state.vars.contains_key(name) || waits(state))
     }
 }
 
