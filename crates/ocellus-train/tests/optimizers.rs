@@ -34,19 +34,11 @@ fn cases() -> Vec<(&'static str, Make)> {
             SgdConfig::new(0.05).with_momentum(0.9).with_nesterov(true).with_weight_decay(0.01)
         ),
         case!("adam", Adam, AdamConfig::new(0.01).with_weight_decay(0.01)),
-        case!(
-            "adam_amsgrad",
-            Adam,
-            AdamConfig::new(0.01).with_betas(0.8, 0.95).with_amsgrad(true)
-        ),
+        case!("adam_amsgrad", Adam, AdamConfig::new(0.01).with_betas(0.8, 0.95).with_amsgrad(true)),
         case!("adamw", AdamW, AdamWConfig::new(0.01).with_weight_decay(0.1)),
         case!("adamw_amsgrad", AdamW, AdamWConfig::new(0.01).with_eps(1e-6).with_amsgrad(true)),
         case!("adagrad", AdaGrad, AdaGradConfig::new(0.1).with_weight_decay(0.01)),
-        case!(
-            "adagrad_decay",
-            AdaGrad,
-            AdaGradConfig::new(0.1).with_decay(0.1).with_initial(0.2)
-        ),
+        case!("adagrad_decay", AdaGrad, AdaGradConfig::new(0.1).with_decay(0.1).with_initial(0.2)),
         case!("rmsprop_pytorch", RmsProp, RmsPropConfig::pytorch(0.01).with_weight_decay(0.01)),
         case!(
             "rmsprop_pytorch_centered",
@@ -83,12 +75,9 @@ fn groups(name: &str, params: &Params) -> Vec<ParamGroup> {
     if name.contains("keras") {
         return vec![ParamGroup::new("all", params.clone())];
     }
-    vec![
-        ParamGroup::new("first", params[..1].to_vec()),
-        ParamGroup::new("second", params[1..].to_vec())
-            .with_lr_scale(0.5)
-            .with_weight_decay(0.05),
-    ]
+    let mut second = ParamGroup::new("second", params[1..].to_vec());
+    (second.lr_scale, second.weight_decay) = (0.5, Some(0.05));
+    vec![ParamGroup::new("first", params[..1].to_vec()), second]
 }
 
 /// The gradients of `Σ ½ c p² + s_t p`, where `b` takes part in every third step only.

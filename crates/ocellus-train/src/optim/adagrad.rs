@@ -84,7 +84,7 @@ impl AdaGradConfig {
 ///
 /// let p = Var::new(&[1f64], &Device::Cpu)?;
 /// let mut optimizer = AdaGrad::new(AdaGradConfig::new(0.1), vec![("p".to_owned(), p.clone())])?;
-/// optimizer.step(&(&p * 7.)?.sum_all()?.backward()?)?;
+/// optimizer.step(&(p.as_tensor() * 7.)?.sum_all()?.backward()?)?;
 /// // The first step has the length of the learning rate, whatever the gradient.
 /// assert!((p.to_vec1::<f64>()?[0] - 0.9).abs() < 1e-10);
 /// # Ok::<(), candle_core::Error>(())

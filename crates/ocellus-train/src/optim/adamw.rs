@@ -93,7 +93,7 @@ impl AdamWConfig {
 /// let p = Var::new(&[1f64], &Device::Cpu)?;
 /// let config = AdamWConfig::new(0.1).with_weight_decay(0.5);
 /// let mut optimizer = AdamW::new(config, vec![("p".to_owned(), p.clone())])?;
-/// optimizer.step(&(&p * 7.)?.sum_all()?.backward()?)?;
+/// optimizer.step(&(p.as_tensor() * 7.)?.sum_all()?.backward()?)?;
 /// assert!((p.to_vec1::<f64>()?[0] - (0.95 - 0.1)).abs() < 1e-8);
 /// # Ok::<(), candle_core::Error>(())
 /// ```

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use candle_core::{Result, Var, bail};
+use ocellus_params::ParamGroup;
 
 /// The parameters that an optimizer moves, in groups with their own learning rate and weight decay.
 ///
@@ -19,16 +20,7 @@ use candle_core::{Result, Var, bail};
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Groups(pub(crate) Vec<Group>);
-
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    pub(crate) lr_scale: f64,
-    /// `None` takes the optimizer's.
-    pub(crate) weight_decay: Option<f64>,
-    pub(crate) params: Vec<(String, Var)>,
-}
+pub struct Groups(pub(crate) Vec<ParamGroup>);
 
 impl Groups {
     /// The names of all parameters, group by group.
@@ -45,7 +37,7 @@ impl Groups {
                 bail!("parameter `{name}` is in two groups: it would be moved twice a step")
             }
         }
-        for Group { name, lr_scale, weight_decay, params } in &self.0 {
+        for ParamGroup { name, lr_scale, weight_decay, params, .. } in &self.0 {
             let decay = weight_decay.unwrap_or(0.);
             if !(lr_scale.is_finite() && *lr_scale >= 0. && decay.is_finite() && decay >= 0.) {
                 bail!(
@@ -63,8 +55,14 @@ impl Groups {
     }
 }
 
+impl From<Vec<ParamGroup>> for Groups {
+    fn from(groups: Vec<ParamGroup>) -> Self {
+        Self(groups)
+    }
+}
+
 impl From<Vec<(String, Var)>> for Groups {
     fn from(params: Vec<(String, Var)>) -> Self {
-        Self(vec![Group { name: "all".to_owned(), lr_scale: 1., weight_decay: None, params }])
+        Self(vec![ParamGroup::new("default", params)])
     }
 }

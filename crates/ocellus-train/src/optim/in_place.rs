@@ -4,9 +4,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use candle_core::{
-    CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail,
-};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use crate::optim::{rule::Update, value::Entry};
@@ -53,12 +51,8 @@ where
     }
 }
 
-fn move_chunk<T, U, const N: usize>(
-    p: &mut [T],
-    g: &[T],
-    slots: [Option<&mut [T]>; N],
-    update: &U,
-) where
+fn move_chunk<T, U, const N: usize>(p: &mut [T], g: &[T], slots: [Option<&mut [T]>; N], update: &U)
+where
     T: Entry,
     U: Update<N>,
 {

@@ -142,7 +142,7 @@ impl RmsPropConfig {
 /// let p = Var::new(&[1f64], &Device::Cpu)?;
 /// let params = vec![("p".to_owned(), p.clone())];
 /// let mut optimizer = RmsProp::new(RmsPropConfig::keras2(0.1), params)?;
-/// optimizer.step(&(&p * 7.)?.sum_all()?.backward()?)?;
+/// optimizer.step(&(p.as_tensor() * 7.)?.sum_all()?.backward()?)?;
 /// // 7 / √(0.1 · 49) = 1 / √0.1
 /// assert!((p.to_vec1::<f64>()?[0] - (1. - 0.1 / 0.1f64.sqrt())).abs() < 1e-7);
 /// # Ok::<(), candle_core::Error>(())
@@ -237,11 +237,8 @@ impl Update<3> for RmsPropUpdate {
         };
         let square = square.scale(rho).plus(g.clone().square().scale(1. - rho));
         let mean = if centered { mean.toward(g.clone(), 1. - rho) } else { mean };
-        let variance = if centered {
-            square.clone().minus(mean.clone().square())
-        } else {
-            square.clone()
-        };
+        let variance =
+            if centered { square.clone().minus(mean.clone().square()) } else { square.clone() };
         let divisor = match form {
             RmsPropForm::Keras3 => variance.shift(eps).root(),
             RmsPropForm::Keras2 | RmsPropForm::PyTorch => variance.root().shift(eps),

@@ -1,0 +1,158 @@
+use candle_core::{DType, Tensor};
+
+use crate::{
+    error::{BoxError, Error, Result},
+    fit::{
+        Ended, FitConfig, FitReport, Learner, Observer, StepContext, StepReport, Validation,
+        run::Run,
+    },
+    gradient::Accumulator,
+};
+
+/// Trains a model: epochs of batches, a loss for each, a step of the optimizer, a look at held-out
+/// data, checkpoints and history.
+///
+/// What is particular to a task are three closures:
+///
+/// - `batches(epoch)` gives the batches of an epoch. Data order and augmentation should depend on
+///   seed and epoch alone.
+/// - `step(&batch, &context)` gives the loss of a batch, a scalar. What it draws (dropout) should
+///   depend on the context alone.
+/// - `validate(epoch)` looks at held-out data after an epoch, or gives `None`.
+///
+/// An error of a closure ends the training with the place where it happened.
+///
+/// # Files
+///
+/// In the folder of the settings, each written whole or not at all:
+///
+/// | File | Holds |
+/// | --- | --- |
+/// | `last.safetensors` | weights, buffers, the optimizer's state (`optimizer.…`) and all counters |
+/// | `last.previous.safetensors` | the checkpoint before that, taken up if the last one is damaged |
+/// | `best.safetensors` | weights and buffers after the epoch with the best monitored value |
+/// | `history.csv`, `history.json` | a row per epoch |
+///
+/// A training that is stopped at any moment, be it by a power cut, and continued gives the weights of
+/// one that was not, bit for bit. All but the number of epochs must be as before: a checkpoint of
+/// other settings or of another model is refused with the first difference.
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Module, Tensor};
+/// use ocellus_params::ParamStore;
+/// use ocellus_train::{Constant, FitConfig, Learner, Monitor, Sgd, SgdConfig, fit};
+///
+/// let params = ParamStore::seeded(1);
+/// let model = candle_nn::linear(1, 1, params.var_builder(DType::F32, &Device::Cpu))?;
+/// let x = Tensor::new(&[[0f32], [1.], [2.], [3.]], &Device::Cpu)?;
+/// let y = x.affine(2., 1.)?;
+///
+/// let report = fit(
+///     &FitConfig::new(200).with_monitor(Monitor::train_loss()),
+///     Learner {
+///         params: &params,
+///         optimizer: &mut Sgd::new(SgdConfig::new(0.1), params.trainable())?,
+///         schedule: &mut Constant,
+///     },
+///     |_epoch| Ok([Ok((x.clone(), y.clone()))]),
+///     |(x, y), _context| Ok((model.forward(x)? - y)?.sqr()?.mean_all()?),
+///     |_epoch| Ok(None),
+///     &mut (),
+/// )?;
+/// assert!(report.history.epochs[199].train_loss < 1e-4);
+/// # Ok::<(), ocellus_train::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// See [`Error`](enum@Error): settings without sense, a NaN or infinity in a loss or gradient, a
+/// closure that failed, a file that could not be read or written, a checkpoint of another run.
+pub fn fit<B, I>(
+    config: &FitConfig,
+    learner: Learner<'_>,
+    mut batches: impl FnMut(usize) -> Result<I, BoxError>,
+    mut step: impl FnMut(&B, &StepContext) -> Result<Tensor, BoxError>,
+    mut validate: impl FnMut(usize) -> Result<Option<Validation>, BoxError>,
+    observer: &mut dyn Observer,
+) -> Result<FitReport>
+where
+    I: IntoIterator<Item = Result<B, BoxError>>,
+{
+    let mut run = Run::new(config, learner, observer)?;
+    let resumed_at = run.resume()?;
+    let mut ended = Ended::Completed;
+    while run.state.epoch < config.epochs {
+        if run.state.watch.stopped {
+            ended = Ended::EarlyStopping;
+            break;
+        }
+        let epoch = run.state.epoch;
+        run.observer().on_epoch_start(epoch);
+        let source = batches(epoch).map_err(|e| run.failed("batches", e))?;
+        if !train_epoch(config, &mut run, source, &mut step)? {
+            run.save()?;
+            ended = Ended::Observer;
+            break;
+        }
+        let validation = validate(epoch).map_err(|e| run.failed("validate", e))?;
+        run.end_epoch(validation)?;
+    }
+    if config.restore_best && ended != Ended::Observer {
+        run.restore_best()?;
+    }
+    Ok(run.into_report(ended, resumed_at))
+}
+
+/// The batches of an epoch that are not done yet. Gives `false` if the observer wants to stop.
+fn train_epoch<B>(
+    config: &FitConfig,
+    run: &mut Run<'_, '_>,
+    batches: impl IntoIterator<Item = Result<B, BoxError>>,
+    step: &mut impl FnMut(&B, &StepContext) -> Result<Tensor, BoxError>,
+) -> Result<bool> {
+    let mut gradients = Accumulator::new(run.trainable().to_vec());
+    let mut batches = batches.into_iter().skip(run.state.batch).peekable();
+    while let Some(batch) = batches.next() {
+        let batch = batch.map_err(|e| run.failed("batches", e))?;
+        let context = run.context();
+        let loss = step(&batch, &context).map_err(|e| run.failed("step", e))?;
+        let value = scalar(&loss)?;
+        if !value.is_finite() {
+            return Err(run.not_finite(format!("the loss is {value}")));
+        }
+        gradients.add(loss.backward()?)?;
+        let learning_rate = run.learning_rate();
+        // The last batches of an epoch may be too few: they are averaged all the same.
+        let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
+        let gradient_norm = if is_due { Some(run.update(gradients.take()?)?) } else { None };
+        run.count_batch(value);
+        let StepContext { epoch, batch, step, .. } = context;
+        let report = StepReport { epoch, batch, step, loss: value, learning_rate, gradient_norm };
+        run.observer().on_step(&report);
+        if is_due {
+            if run.observer().wants_to_stop() {
+                return Ok(false);
+            }
+            let every = config.checkpoint_every.unwrap_or(usize::MAX);
+            if run.state.update % every == 0 && batches.peek().is_some() {
+                run.save()?;
+            }
+        }
+    }
+    if run.state.batch == 0 {
+        let message = format!("epoch {} has no batches", run.state.epoch);
+        return Err(Error::Setting(message));
+    }
+    Ok(true)
+}
+
+fn scalar(loss: &Tensor) -> Result<f64> {
+    if loss.rank() != 0 {
+        let shape = loss.dims();
+        let message = format!("the loss must be a scalar, not of shape {shape:?}: take its mean");
+        return Err(Error::Setting(message));
+    }
+    Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
+}
