@@ -1,6 +1,7 @@
 //! Differentiable image operations for candle: exact gradients, fast kernels.
 
 mod axis;
+mod batch_norm;
 mod binary_cross_entropy;
 mod conv;
 #[allow(dead_code, unused_imports, reason = "shared by kernels that are still to come")]
@@ -20,6 +21,7 @@ mod softmax;
 #[cfg(test)]
 mod testing;
 
+pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use conv::{Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
