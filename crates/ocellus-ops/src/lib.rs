@@ -20,6 +20,7 @@ mod sigmoid;
 mod softmax;
 #[cfg(test)]
 mod testing;
+mod upsample;
 
 pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
@@ -36,3 +37,4 @@ pub use reduction::Reduction;
 pub use relu::relu;
 pub use sigmoid::sigmoid;
 pub use softmax::{log_softmax, softmax};
+pub use upsample::{Alignment, upsample_bilinear2d, upsample_nearest2d};
