@@ -10,7 +10,7 @@ use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Strided, matmul, with_scratch};
 
 /// Tasks wanted at least: where the weight has fewer parts, the pixels are cut too.
-const TASKS: usize = 16;
+const TASKS: usize = 8;
 
 /// Bytes that the partial sums may take together.
 const PARTIALS: usize = 64 << 20;
@@ -97,14 +97,21 @@ fn by_pixel<T: Float>(g: &Geometry, grad: &[T], tile: &Tile, group: usize, pixel
 
 /// Adds the partial sums in order and transposes them to (co × depth).
 fn sum<T: Float>(g: &Geometry, partial: &[T], size: usize) -> Vec<T> {
-    let depth = g.depth();
+    /// Filters written side by side: as many as lie in a cache line of the partial sums.
+    const BLOCK: usize = 16;
+    let (co, depth) = (g.co, g.depth());
     let mut total = vec![T::zero(); size];
-    total.par_chunks_mut(depth).enumerate().for_each(|(filter, total)| {
-        let (group, c) = (filter / g.co, filter % g.co);
+    let blocks = total.par_chunks_mut(co * depth).enumerate().flat_map(|(group, t)| {
+        t.par_chunks_mut(BLOCK * depth).enumerate().map(move |b| (group, b))
+    });
+    blocks.for_each(|(group, (block, total))| {
+        let (first, count) = (block * BLOCK, total.len() / depth);
         for partial in partial.chunks_exact(size) {
-            let partial = &partial[group * g.co * depth..][..g.co * depth];
-            for (to, row) in total.iter_mut().zip(partial.chunks_exact(g.co)) {
-                *to += row[c];
+            let partial = &partial[group * co * depth..][..co * depth];
+            for (k, row) in partial.chunks_exact(co).enumerate() {
+                for (c, &value) in row[first..first + count].iter().enumerate() {
+                    total[c * depth + k] += value;
+                }
             }
         }
     });

@@ -1,12 +1,10 @@
 use candle_core::{DType, Result};
 use ocellus_testing::{check_op, fill};
 
+use super::BOTH;
 use crate::{
-    Conv2dConfig, ConvTranspose2dConfig, Implementation, Padding, conv_transpose2d, conv2d,
-    with_implementation,
+    Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d, with_implementation,
 };
-
-const BOTH: [Implementation; 2] = [Implementation::Kernel, Implementation::Composed];
 
 /// (input, weight, configuration)
 type Case<C> = ([usize; 4], [usize; 4], C);

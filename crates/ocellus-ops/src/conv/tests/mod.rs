@@ -1,4 +1,11 @@
 //! What both convolutions must do, in both implementations.
 
 mod errors;
+mod golden;
 mod gradients;
+mod graph;
+mod large;
+mod naive;
+
+const BOTH: [crate::Implementation; 2] =
+    [crate::Implementation::Kernel, crate::Implementation::Composed];
