@@ -1,0 +1,10 @@
+//! Charts with two axes: what all curves share.
+
+mod axis;
+mod backend;
+mod frame;
+mod legend;
+
+pub(crate) use axis::Axis;
+pub(crate) use frame::Chart;
+pub(crate) use legend::{Legend, Mark};
