@@ -5,11 +5,13 @@
 mod close;
 mod golden;
 mod gradient;
+mod model;
 mod op;
 mod pattern;
 
 pub use close::{assert_close, relative_error};
 pub use golden::Golden;
 pub use gradient::check_gradients;
+pub use model::check_model;
 pub use op::{check_op, with_threads};
 pub use pattern::{fill, ramp};
