@@ -72,6 +72,16 @@ pub enum Error {
     Tensor(#[from] candle_core::Error),
 }
 
+/// So that training can be called in functions of candle's kind.
+impl From<Error> for candle_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tensor(error) => error,
+            error => Self::wrap(error),
+        }
+    }
+}
+
 /// The result of training.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

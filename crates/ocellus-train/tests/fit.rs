@@ -1,5 +1,7 @@
 //! The training loop: what it learns, how it stops, what it refuses, how it goes on.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod common;
 
 use std::{error::Error, fs, path::Path};

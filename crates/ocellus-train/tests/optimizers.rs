@@ -84,7 +84,7 @@ fn groups(name: &str, params: &Params) -> Vec<ParamGroup> {
 fn gradients(params: &Params, step: usize) -> Result<GradStore> {
     let mut sum: Option<Tensor> = None;
     for (which, (_, p)) in params.iter().enumerate() {
-        if which == 1 && step % 3 != 0 {
+        if which == 1 && !step.is_multiple_of(3) {
             continue;
         }
         let curve = fill(6, 0.3, DType::F64)?.affine(0.5, 1.)?.to_dtype(p.dtype())?;

@@ -123,6 +123,8 @@ fn train_epoch<B>(
             return Err(run.not_finite(format!("the loss is {value}")));
         }
         gradients.add(loss.backward()?)?;
+        // With it goes the graph, and the memory of its activations.
+        drop(loss);
         let learning_rate = run.learning_rate();
         // The last batches of an epoch may be too few: they are averaged all the same.
         let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
@@ -136,7 +138,7 @@ fn train_epoch<B>(
                 return Ok(false);
             }
             let every = config.checkpoint_every.unwrap_or(usize::MAX);
-            if run.state.update % every == 0 && batches.peek().is_some() {
+            if run.state.update.is_multiple_of(every) && batches.peek().is_some() {
                 run.save()?;
             }
         }

@@ -75,7 +75,7 @@ impl AdamConfig {
 ///
 /// # Parameters
 ///
-/// Slots `mean` and `square` per parameter, and `largest` with AMSGrad.
+/// Slots `mean` and `square` per parameter, and `largest` with `AMSGrad`.
 ///
 /// # Examples
 ///
@@ -93,7 +93,7 @@ impl AdamConfig {
 ///
 /// # References
 ///
-/// Kingma, Ba: Adam: a method for stochastic optimization. ICLR 2015. AMSGrad: Reddi, Kale, Kumar:
+/// Kingma, Ba: Adam: a method for stochastic optimization. ICLR 2015. `AMSGrad`: Reddi, Kale, Kumar:
 /// On the convergence of Adam and beyond. ICLR 2018.
 #[derive(Debug)]
 pub struct Adam(Updater<AdamConfig, 3>);
@@ -144,7 +144,7 @@ pub(crate) fn adam_slots(amsgrad: bool) -> [Slot; 3] {
     [Slot::new("mean", true), Slot::new("square", true), Slot::new("largest", amsgrad)]
 }
 
-/// The arithmetic of Adam; that of AdamW is the same on decayed weights.
+/// The arithmetic of Adam; that of `AdamW` is the same on decayed weights.
 pub(crate) struct AdamUpdate {
     betas: (f64, f64),
     eps: f64,

@@ -82,7 +82,7 @@ impl AdamWConfig {
 ///
 /// # Parameters
 ///
-/// Slots `mean` and `square` per parameter, and `largest` with AMSGrad.
+/// Slots `mean` and `square` per parameter, and `largest` with `AMSGrad`.
 ///
 /// # Examples
 ///

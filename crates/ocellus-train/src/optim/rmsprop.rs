@@ -7,7 +7,7 @@ use crate::optim::{
     value::Value,
 };
 
-/// Whose RMSprop: they differ in where ε stands and in what momentum gathers.
+/// Whose `RMSprop`: they differ in where ε stands and in what momentum gathers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RmsPropForm {

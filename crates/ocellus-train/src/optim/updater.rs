@@ -265,3 +265,50 @@ macro_rules! optimizer {
 }
 
 pub(crate) use optimizer;
+
+#[cfg(test)]
+mod tests {
+    use ocellus_testing::{assert_close, fill};
+
+    use super::*;
+    use crate::{AdaGradConfig, AdamConfig, AdamWConfig, RmsPropConfig, SgdConfig};
+
+    /// Three steps in place and by tensor operations, as other devices do.
+    fn both_ways_agree<R: Rule<N> + Copy, const N: usize>(rule: R) -> Result<()> {
+        let updater = || -> Result<(Updater<R, N>, Var)> {
+            let p = Var::from_tensor(&fill((3, 5), 0.1, DType::F64)?)?;
+            let updater = Updater::new(rule, vec![("p".to_owned(), p.clone())].into())?;
+            Ok((updater, p))
+        };
+        let ((mut kernel, p), (mut composed, q)) = (updater()?, updater()?);
+        composed.params[0].slots = Slots::composed(&rule, &q)?;
+        for phase in [0.2, 0.3, 0.4] {
+            let mut grads = GradStore::default();
+            grads.insert(p.as_tensor(), fill((3, 5), phase, DType::F64)?);
+            // A view that is not contiguous.
+            grads.insert(q.as_tensor(), fill((3, 5), phase, DType::F64)?.t()?.contiguous()?.t()?);
+            kernel.step(&grads)?;
+            composed.step(&grads)?;
+        }
+        assert_close(&p, &q, 1e-14)?;
+        let (a, b) = (kernel.state()?, composed.state()?);
+        assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+        for (name, slot) in &a {
+            assert_close(slot, &b[name], 1e-14)?;
+        }
+        kernel.load_state(&b)?;
+        composed.load_state(&a)
+    }
+
+    #[test]
+    fn tensor_operations_give_what_the_kernel_gives() -> Result<()> {
+        both_ways_agree(SgdConfig::new(0.1).with_weight_decay(0.1))?;
+        both_ways_agree(SgdConfig::new(0.1).with_momentum(0.9).with_nesterov(true))?;
+        both_ways_agree(AdamConfig::new(0.1).with_amsgrad(true).with_weight_decay(0.1))?;
+        both_ways_agree(AdamWConfig::new(0.1))?;
+        both_ways_agree(AdaGradConfig::new(0.1).with_initial(0.3))?;
+        both_ways_agree(RmsPropConfig::keras2(0.1).with_decay(0.1))?;
+        both_ways_agree(RmsPropConfig::keras3(0.1).with_momentum(0.5).with_weight_decay(0.1))?;
+        both_ways_agree(RmsPropConfig::pytorch(0.1).with_centered(true))
+    }
+}

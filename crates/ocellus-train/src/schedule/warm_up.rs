@@ -30,7 +30,7 @@ use crate::{
 ///
 /// # References
 ///
-/// Goyal et al.: Accurate, large minibatch SGD: training ImageNet in 1 hour. 2017.
+/// Goyal et al.: Accurate, large minibatch SGD: training `ImageNet` in 1 hour. 2017.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp<S> {
     per: Per,
