@@ -1,1 +1,57 @@
 //! Layers for image networks: attention gates, blocks, seeded dropout.
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use candle_nn::{VarBuilder, VarMap};
+//! use ocellus_layers::{AttentionGate, AttentionGateConfig};
+//!
+//! let weights = VarMap::new();
+//! let vb = VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu);
+//! let gate = AttentionGate::new(&AttentionGateConfig::paper(8, 16), vb)?;
+//!
+//! let features = Tensor::ones((1, 8, 4, 4), DType::F32, &Device::Cpu)?;
+//! let signal = Tensor::ones((1, 16, 2, 2), DType::F32, &Device::Cpu)?;
+//! let gated = gate.forward(&features, &signal)?;
+//! assert_eq!(gated.value.dims(), features.dims());
+//! assert_eq!(gated.map.dims(), [1, 1, 4, 4]);
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
+//! | Item | What it is |
+//! | --- | --- |
+//! | [`Linear`] | a matrix and a bias |
+//! | [`Conv2d`], [`ConvTranspose2d`] | convolutions with exact gradients |
+//! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
+//! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
+//! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
+//! | [`LinearBlock`] | linear, ReLU, dropout |
+//! | [`AttentionGate`], [`Gated`] | the additive attention gate in all its published variants |
+//!
+//! Each has a configuration, `XConfig`, whose defaults and parameter names are PyTorch's. A layer is
+//! a [`Module`](candle_core::Module), or a [`ModuleT`](candle_core::ModuleT) where training differs
+//! from inference, built from a [`VarBuilder`](candle_nn::VarBuilder).
+//!
+//! # Features
+//!
+//! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
+
+mod attention;
+mod batch_norm;
+mod block;
+mod conv;
+mod conv_transpose;
+mod dropout;
+mod init;
+mod linear;
+mod noise;
+
+pub use attention::{
+    AttentionGate, AttentionGateConfig, AttentionNormalization, GateInit, Gated, MONAI_GATE_NAMES,
+};
+pub use batch_norm::{BatchNorm2d, BatchNorm2dConfig};
+pub use block::{ConvBlock, ConvBlockConfig, LinearBlock, LinearBlockConfig};
+pub use conv::{Conv2d, Conv2dConfig};
+pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
+pub use dropout::Dropout;
+pub use linear::{Linear, LinearConfig};
+pub use noise::Noise;

@@ -1,0 +1,295 @@
+use candle_core::{ModuleT, Result, Tensor, Var, bail};
+use candle_nn::{Init, VarBuilder};
+use ocellus_ops::BatchStatistics;
+
+/// Configuration of [`BatchNorm2d`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BatchNorm2dConfig {
+    /// Channels of the input.
+    pub channels: usize,
+    /// Added to the variance.
+    pub eps: f64,
+    /// How much of the batch's statistics enters the running ones; `None` keeps their plain average
+    /// over all batches.
+    pub momentum: Option<f64>,
+    /// Whether the result is scaled and shifted.
+    pub affine: bool,
+    /// How the scale is drawn; by default it is 1.
+    pub weight_init: Option<Init>,
+}
+
+impl BatchNorm2dConfig {
+    /// PyTorch's defaults: eps 10⁻⁵, momentum 0.1, scaled and shifted.
+    #[must_use]
+    pub fn new(channels: usize) -> Self {
+        Self { channels, eps: 1e-5, momentum: Some(0.1), affine: true, weight_init: None }
+    }
+
+    /// Sets what is added to the variance.
+    #[must_use]
+    pub fn with_eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// Sets how much of the batch's statistics enters the running ones; `None` averages all.
+    #[must_use]
+    pub fn with_momentum(mut self, momentum: Option<f64>) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    /// Sets whether the result is scaled and shifted.
+    #[must_use]
+    pub fn with_affine(mut self, affine: bool) -> Self {
+        self.affine = affine;
+        self
+    }
+
+    /// Sets how the scale is drawn.
+    #[must_use]
+    pub fn with_weight_init(mut self, init: Init) -> Self {
+        self.weight_init = Some(init);
+        self
+    }
+}
+
+/// Batch normalization of images.
+///
+/// ```text
+/// y = w ⊙ (x − μ) / √(σ² + ε) + b                                           [1], Algorithm 1
+/// training:    μ, σ² of the batch (σ² over n);  running ← (1 − m) · running + m · batch (σ² over n − 1)
+/// evaluation:  μ, σ² the running ones
+/// ```
+///
+/// The running statistics are changed in place in the store that `vb` comes from, if it hands out
+/// variables (a `VarMap` or an `ocellus_params::ParamStore`); else the layer keeps its own.
+///
+/// # Shapes
+///
+/// - input and output: `(batch, channels, height, width)`
+///
+/// # Parameters
+///
+/// - `weight`, `bias`: `(channels)`, 1 and 0
+/// - `running_mean`, `running_var`: `(channels)`, 0 and 1; not trained
+/// - `num_batches_tracked`: a scalar, only where the momentum is `None`; not trained
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, ModuleT, Tensor};
+/// use candle_nn::{VarBuilder, VarMap};
+/// use ocellus_layers::{BatchNorm2d, BatchNorm2dConfig};
+///
+/// let weights = VarMap::new();
+/// let vb = VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu);
+/// let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(1), vb)?;
+///
+/// let x = Tensor::new(&[[[[1f32, 3.]]]], &Device::Cpu)?;
+/// let y = norm.forward_t(&x, true)?.flatten_all()?.to_vec1::<f32>()?;
+/// assert!((y[0] + 1.).abs() < 1e-4 && (y[1] - 1.).abs() < 1e-4);
+/// assert_eq!(norm.running_mean().to_vec1::<f32>()?, [0.2]); // 0.9 · 0 + 0.1 · 2
+/// assert_eq!(norm.running_var().to_vec1::<f32>()?, [1.1]); // 0.9 · 1 + 0.1 · 2 (over n − 1)
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// 1. S. Ioffe and C. Szegedy. *Batch normalization: Accelerating deep network training by reducing
+///    internal covariate shift.* ICML 2015. <https://arxiv.org/abs/1502.03167>
+#[derive(Clone, Debug)]
+pub struct BatchNorm2d {
+    weight: Option<Tensor>,
+    bias: Option<Tensor>,
+    running_mean: Var,
+    running_var: Var,
+    batches: Option<Var>,
+    eps: f64,
+    momentum: Option<f64>,
+    name: String,
+}
+
+impl BatchNorm2d {
+    /// Builds the layer from the parameters under `vb`.
+    ///
+    /// # Errors
+    ///
+    /// If eps is not positive, the momentum not in [0, 1], or a parameter is missing or of another
+    /// shape.
+    pub fn new(config: &BatchNorm2dConfig, vb: VarBuilder) -> Result<Self> {
+        let &BatchNorm2dConfig { channels, eps, momentum, affine, weight_init } = config;
+        let name = vb.prefix();
+        if !(eps > 0. && eps.is_finite()) {
+            bail!("`{name}`: batch norm's eps must be positive, got {eps}")
+        }
+        if let Some(momentum) = momentum.filter(|m| !(0. ..=1.).contains(m)) {
+            bail!("`{name}`: batch norm's momentum must be in [0, 1], got {momentum}")
+        }
+        let get = |name, init| vb.get_with_hints(channels, name, init);
+        let scale = |name, init| affine.then(|| get(name, init)).transpose();
+        let batches = match momentum {
+            None => Some(Var::from_tensor(&vb.get_with_hints(
+                (),
+                "num_batches_tracked",
+                Init::Const(0.),
+            )?)?),
+            Some(_) => None,
+        };
+        Ok(Self {
+            weight: scale("weight", weight_init.unwrap_or(Init::Const(1.)))?,
+            bias: scale("bias", Init::Const(0.))?,
+            running_mean: Var::from_tensor(&get("running_mean", Init::Const(0.))?)?,
+            running_var: Var::from_tensor(&get("running_var", Init::Const(1.))?)?,
+            batches,
+            eps,
+            momentum,
+            name,
+        })
+    }
+
+    /// The running mean, `(channels)`.
+    #[must_use]
+    pub fn running_mean(&self) -> Tensor {
+        self.running_mean.as_detached_tensor()
+    }
+
+    /// The running variance, `(channels)`.
+    #[must_use]
+    pub fn running_var(&self) -> Tensor {
+        self.running_var.as_detached_tensor()
+    }
+
+    fn normalize_batch(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, _, height, width) = x.dims4()?;
+        if batch * height * width < 2 {
+            bail!(
+                "`{}`: batch norm in training needs more than one value per channel, got {:?}: use a \
+                 larger batch or image, or evaluation mode",
+                self.name,
+                x.dims()
+            )
+        }
+        let (y, statistics) =
+            ocellus_ops::batch_norm(x, self.weight.as_ref(), self.bias.as_ref(), self.eps)?;
+        self.track(&statistics)?;
+        Ok(y)
+    }
+
+    fn track(&self, statistics: &BatchStatistics) -> Result<()> {
+        let count = statistics.count as f64;
+        let share = match (&self.batches, self.momentum) {
+            (Some(batches), _) => {
+                let seen = (batches.as_detached_tensor() + 1.)?;
+                batches.set(&seen)?;
+                1. / seen.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?
+            }
+            (None, momentum) => momentum.unwrap_or(0.),
+        };
+        let unbiased = (&statistics.var * (count / (count - 1.)))?;
+        for (running, new) in
+            [(&self.running_mean, &statistics.mean), (&self.running_var, &unbiased)]
+        {
+            let new = (new.to_dtype(running.dtype())? * share)?;
+            let kept = (running.as_detached_tensor() * (1. - share))?;
+            running.set(&(kept + new)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl ModuleT for BatchNorm2d {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        if train {
+            return self.normalize_batch(x);
+        }
+        ocellus_ops::batch_norm_inference(
+            x,
+            &self.running_mean(),
+            &self.running_var(),
+            self.weight.as_ref(),
+            self.bias.as_ref(),
+            self.eps,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::VarMap;
+    use ocellus_testing::{Golden, assert_close};
+
+    use super::*;
+
+    /// Three training batches, then one in evaluation.
+    fn check(case: &str, momentum: Option<f64>) -> Result<()> {
+        let golden = Golden::read(env!("CARGO_MANIFEST_DIR"), "batch_norm")?;
+        let mut weights = VarMap::new();
+        let vb = VarBuilder::from_varmap(&weights, DType::F64, &Device::Cpu);
+        let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(3).with_momentum(momentum), vb)?;
+        weights.set([("weight", golden.get("param.weight")?)].into_iter())?;
+        weights.set([("bias", golden.get("param.bias")?)].into_iter())?;
+        let get = |name: &str| golden.get(&format!("output.{case}.{name}"));
+        for step in 0..3 {
+            let x = Var::from_tensor(golden.get(&format!("input.{step}"))?)?;
+            let y = norm.forward_t(x.as_tensor(), true)?;
+            assert_close(&y, get(&format!("{step}.y"))?, 1e-12)?;
+            let grads = (y * golden.get("input.upstream")?)?.sum_all()?.backward()?;
+            let dx = grads.get(x.as_tensor()).expect("a gradient");
+            assert_close(dx, get(&format!("{step}.dx"))?, 1e-10)?;
+            for (name, parameter) in [("dw", &norm.weight), ("db", &norm.bias)] {
+                let parameter = parameter.as_ref().expect("affine");
+                let gradient = grads.get(parameter).expect("a gradient");
+                assert_close(gradient, get(&format!("{step}.{name}"))?, 1e-10)?;
+            }
+        }
+        let vars = weights.data().lock().unwrap();
+        assert_close(vars["running_mean"].as_tensor(), get("running_mean")?, 1e-12)?;
+        assert_close(vars["running_var"].as_tensor(), get("running_var")?, 1e-12)?;
+        let y = norm.forward_t(golden.get("input.0")?, false)?;
+        assert_close(&y, get("evaluated")?, 1e-12)
+    }
+
+    #[test]
+    fn matches_pytorch_with_momentum() -> Result<()> {
+        check("momentum", Some(0.1))
+    }
+
+    #[test]
+    fn matches_pytorch_with_the_cumulative_average() -> Result<()> {
+        check("cumulative", None)
+    }
+
+    #[test]
+    fn rejects_one_value_per_channel_in_training() -> Result<()> {
+        let vb = VarBuilder::zeros(DType::F32, &Device::Cpu).pp("head.bn");
+        let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(2), vb)?;
+        let x = Tensor::zeros((1, 2, 1, 1), DType::F32, &Device::Cpu)?;
+        let error = norm.forward_t(&x, true).unwrap_err().to_string();
+        assert!(error.contains("`head.bn`") && error.contains("got [1, 2, 1, 1]"), "{error}");
+        norm.forward_t(&x, false)?;
+        Ok(())
+    }
+
+    #[test]
+    fn rejects_a_momentum_above_one() {
+        let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+        let config = BatchNorm2dConfig::new(2).with_momentum(Some(1.5));
+        let error = BatchNorm2d::new(&config, vb).unwrap_err().to_string();
+        assert!(error.contains("[0, 1], got 1.5"), "{error}");
+    }
+
+    #[test]
+    fn evaluation_gives_no_gradient_to_the_running_statistics() -> Result<()> {
+        let weights = VarMap::new();
+        let vb = VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu);
+        let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(1), vb)?;
+        let x = Tensor::ones((1, 1, 2, 2), DType::F32, &Device::Cpu)?;
+        let grads = norm.forward_t(&x, false)?.sum_all()?.backward()?;
+        assert!(grads.get(norm.running_mean.as_tensor()).is_none());
+        assert!(grads.get(norm.running_var.as_tensor()).is_none());
+        Ok(())
+    }
+}
