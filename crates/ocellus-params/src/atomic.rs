@@ -93,6 +93,9 @@ fn create_beside(folder: &Path, prefix: &str) -> io::Result<(PathBuf, File)> {
 }
 
 /// Removes the hidden files that nobody holds a lock on: the system drops a killed writer's.
+///
+/// Another process that has made its file this instant and not locked it yet loses it: its write
+/// then fails, and the old file stays.
 fn remove_leftovers(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -31,7 +31,8 @@ pub(crate) const METADATA_KEY: &str = "ocellus";
 /// use candle_core::{Device, Tensor};
 /// use ocellus_params::{WeightFile, write_tensors};
 ///
-/// let path = tempfile::tempdir()?.keep().join("state.safetensors");
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("state.safetensors");
 /// let tensors = BTreeMap::from([("step".to_owned(), Tensor::new(7i64, &Device::Cpu)?)]);
 /// let metadata = BTreeMap::from([("epoch".to_owned(), "3".to_owned())]);
 /// write_tensors(&path, &tensors, &metadata)?;
@@ -39,7 +40,6 @@ pub(crate) const METADATA_KEY: &str = "ocellus";
 /// let file = WeightFile::open(&path)?;
 /// assert_eq!(file.tensor("step")?.to_scalar::<i64>()?, 7);
 /// assert_eq!(file.metadata()["epoch"], "3");
-/// # std::fs::remove_dir_all(path.parent().unwrap())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -118,11 +118,11 @@ impl ParamStore {
     ///     candle_nn::linear(4, 3, params.var_builder(DType::F32, &Device::Cpu)).map(|_| params)
     /// };
     /// let (trained, fresh) = (model(1)?, model(2)?);
-    /// let path = tempfile::tempdir()?.keep().join("model.safetensors");
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("model.safetensors");
     /// trained.save(&path, &BTreeMap::new())?;
     /// fresh.load(&WeightFile::open(&path)?, &LoadConfig::default())?;
     /// assert_eq!(fresh.fingerprint()?, trained.fingerprint()?);
-    /// # std::fs::remove_dir_all(path.parent().unwrap())?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -101,7 +101,8 @@ impl ParamStore {
         self.lock(|state| state.vars.get(name).map(Var::as_detached_tensor))
     }
 
-    /// All parameters and buffers by name, plain tensors that share the store's memory.
+    /// All parameters and buffers by name, plain tensors that share the store's memory: `copy` them
+    /// to keep their values while training goes on.
     #[must_use]
     pub fn tensors(&self) -> BTreeMap<String, Tensor> {
         let detached = |(name, var): (&String, &Var)| (name.clone(), var.as_detached_tensor());

@@ -2,13 +2,14 @@
 
 kinds.pth, kinds_legacy.pth, kinds_protocol4.pth: every layout and type. kinds.safetensors: the same
 values as 64-bit floats. nested.pth: a checkpoint as training scripts write it. model.pth: a whole
-pickled module, which holds no state dict.
+pickled module, which holds no state dict. script.pt, arrays.npz: other zip archives.
 """
 
 import argparse
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy
 import torch
 from safetensors.torch import save_file
 
@@ -47,6 +48,7 @@ save_file(
     here / "kinds.safetensors",
 )
 kinds["sparse"] = torch.eye(3).to_sparse()
+kinds["complex"] = torch.tensor([1 + 2j])
 kinds["note"] = "texts are passed over"
 torch.save(kinds, here / "kinds_legacy.pth", _use_new_zipfile_serialization=False)
 torch.save(kinds, here / "kinds_protocol4.pth", pickle_protocol=4)
@@ -74,3 +76,5 @@ torch.save(
     here / "nested.pth",
 )
 torch.save(torch.nn.Linear(2, 2), here / "model.pth")
+torch.jit.script(torch.nn.Linear(2, 2)).save(here / "script.pt")
+numpy.savez(here / "arrays.npz", a=numpy.zeros(2))

@@ -6,6 +6,21 @@ use crate::pattern::some_of;
 ///
 /// Printed, it is a summary for people. All lists are sorted by name; names are the model's, but
 /// for [`unexpected`](Self::unexpected) and [`ignored`](Self::ignored), which are the file's.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use ocellus_params::{LoadConfig, ParamStore, WeightFile};
+///
+/// let params = ParamStore::seeded(0);
+/// let vb = params.var_builder(DType::F32, &Device::Cpu);
+/// candle_nn::conv2d(3, 4, 3, Default::default(), vb.pp("conv"))?;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/nested.pth");
+/// let report = params.load(&WeightFile::open(path)?, &LoadConfig::partial())?;
+/// let summary = report.to_string();
+/// assert!(summary.contains("loaded 2 of 2 weights\n  not in the model, passed over (6): `head.bias`"));
+/// # Ok::<(), ocellus_params::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {

@@ -15,16 +15,26 @@ const SAVE_AGAIN: &str =
 /// The longest description that is read.
 pub(crate) const LONGEST_PICKLE: u64 = 64 << 20;
 
-/// A member of the archive: its first byte and its length.
-type Member = (u64, u64);
+/// The files in an archive.
+struct Members<'a> {
+    source: &'a Source,
+    members: HashMap<String, Member>,
+}
+
+struct Member {
+    start: u64,
+    length: u64,
+    /// Whether its bytes stand in the archive as they are.
+    is_plain: bool,
+}
 
 /// Reads the description in an archive that `torch.save` has written since PyTorch 1.6.
 pub(crate) fn index(source: &Source) -> Result<Index> {
-    let members = members(source)?;
-    let Some(pickle_name) = members.keys().find(|name| {
-        name.as_str() == "data.pkl" || name.split_once('/').is_some_and(|(_, n)| n == "data.pkl")
+    let members = Members::read(source)?;
+    let Some(pickle_name) = members.find(|name| {
+        name == "data.pkl" || name.split_once('/').is_some_and(|(_, rest)| rest == "data.pkl")
     }) else {
-        let what = if members.keys().any(|name| name.ends_with(".npy")) {
+        let what = if members.find(|name| name.ends_with(".npy")).is_some() {
             "is an archive of NumPy arrays (.npz)"
         } else {
             "is a zip archive, but not one of PyTorch's: it has no `data.pkl`"
@@ -32,15 +42,15 @@ pub(crate) fn index(source: &Source) -> Result<Index> {
         return Err(source.unsupported(what, "give a .safetensors or .pth file"));
     };
     let folder = pickle_name.trim_end_matches("data.pkl");
-    if members.contains_key(&format!("{folder}constants.pkl")) {
+    if members.find(|name| name == format!("{folder}constants.pkl")).is_some() {
         return Err(source.unsupported("is a TorchScript program", SAVE_AGAIN));
     }
-    if let Some(&(start, length)) = members.get(&format!("{folder}byteorder"))
+    if let Some((start, length)) = members.get(&format!("{folder}byteorder"))?
         && source.read(start, length.min(6))? != b"little"
     {
         return Err(source.unsupported("was written on a big-endian machine", SAVE_AGAIN));
     }
-    let (start, length) = members[pickle_name];
+    let (start, length) = members.get(pickle_name)?.unwrap_or_default();
     if length > LONGEST_PICKLE {
         return Err(source.unsupported("holds far more than weights", SAVE_AGAIN));
     }
@@ -52,7 +62,7 @@ pub(crate) fn index(source: &Source) -> Result<Index> {
         let entry = match pickle.get(id) {
             Value::Tensor(tensor) => {
                 let path = format!("{folder}data/{}", tensor.storage.key);
-                let Some(&(block, block_length)) = members.get(&path) else {
+                let Some((block, block_length)) = members.get(&path)? else {
                     let what = format!("the values of `{name}` are missing: no `{path}`");
                     return Err(source.damaged(start, what));
                 };
@@ -93,31 +103,49 @@ pub(crate) fn entry(
     Ok(Entry::Values(values))
 }
 
-fn members(source: &Source) -> Result<HashMap<String, Member>> {
-    let length = source.length();
-    source.with_file(|file| {
+impl<'a> Members<'a> {
+    /// Reads the directory of the archive.
+    fn read(source: &'a Source) -> Result<Self> {
+        let length = source.length();
         let damaged = |error: ::zip::result::ZipError| {
             source.damaged(length, format!("the archive's directory is not readable: {error}"))
         };
-        let mut archive = ZipArchive::new(file).map_err(damaged)?;
         let mut members = HashMap::new();
-        for i in 0..archive.len() {
-            let member = archive.by_index_raw(i).map_err(damaged)?;
-            let name = member.name().map_err(damaged)?.into_owned();
-            if member.compression() != CompressionMethod::Stored || member.encrypted() {
-                return Err(source.unsupported(
-                    format!("holds `{name}` compressed or encrypted"),
-                    "unpack it and zip it again without compression, as PyTorch does",
-                ));
+        source.with_file(|file| -> Result<()> {
+            let mut archive = ZipArchive::new(file).map_err(damaged)?;
+            for i in 0..archive.len() {
+                let member = archive.by_index_raw(i).map_err(damaged)?;
+                let name = member.name().map_err(damaged)?.into_owned();
+                let is_plain =
+                    member.compression() == CompressionMethod::Stored && !member.encrypted();
+                let start = member.data_start().unwrap_or(0);
+                members.insert(name, Member { start, length: member.size(), is_plain });
             }
-            let start = member.data_start().unwrap_or(0);
-            let size = member.size();
-            if start.checked_add(size).is_none_or(|end| end > length) {
-                let what = format!("`{name}` should have {size} bytes, the file has {length}");
-                return Err(source.damaged(start.min(length), what));
-            }
-            members.insert(name, (start, size));
+            Ok(())
+        })?;
+        Ok(Self { source, members })
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+        self.members.keys().map(String::as_str).find(|name| is_it(name))
+    }
+
+    /// The first byte and the length of a file, which lies within the archive.
+    fn get(&self, name: &str) -> Result<Option<(u64, u64)>> {
+        let Some(&Member { start, length, is_plain }) = self.members.get(name) else {
+            return Ok(None);
+        };
+        if !is_plain {
+            return Err(self.source.unsupported(
+                format!("holds `{name}` compressed or encrypted"),
+                "unpack it and zip it again without compression, as PyTorch does",
+            ));
         }
-        Ok(members)
-    })
+        let whole = self.source.length();
+        if start.checked_add(length).is_none_or(|end| end > whole) {
+            let what = format!("`{name}` should have {length} bytes, the file has {whole}");
+            return Err(self.source.damaged(start.min(whole), what));
+        }
+        Ok(Some((start, length)))
+    }
 }

@@ -1,17 +1,14 @@
-use super::{
-    machine::kind,
-    value::{Id, StorageRef, TensorRef, Value},
-};
+use super::value::{Id, StorageRef, TensorRef, Value};
 use crate::element::Element;
 
 /// What a call of `class` with `arguments` makes, for the few that weights are made of; any other
 /// becomes an object that is known by name only.
 pub(crate) fn call(values: &[Value], class: Id, arguments: Id) -> Result<Value, String> {
     let Value::Global(class) = &values[class] else {
-        return Ok(Value::Opaque(kind(&values[class])));
+        return Ok(Value::Opaque(values[class].kind()));
     };
     let Value::Tuple(arguments) = &values[arguments] else {
-        return Err(format!("`{class}` is called with {}", kind(&values[arguments])));
+        return Err(format!("`{class}` is called with {}", values[arguments].kind()));
     };
     let first = arguments.first().map(|&id| &values[id]);
     Ok(match (class.as_str(), first) {
@@ -50,11 +47,11 @@ pub(crate) fn call(values: &[Value], class: Id, arguments: Id) -> Result<Value, 
 /// `[[key, value], …]`, as Python 2 wrote an ordered dictionary.
 fn dict_pairs(values: &[Value], pairs: &Value) -> Result<Vec<(Id, Id)>, String> {
     let (Value::List(pairs) | Value::Tuple(pairs)) = pairs else {
-        return Err(format!("a dictionary made from {}", kind(pairs)));
+        return Err(format!("a dictionary made from {}", pairs.kind()));
     };
     let pair = |&id: &Id| match &values[id] {
         Value::List(pair) | Value::Tuple(pair) if pair.len() == 2 => Ok((pair[0], pair[1])),
-        other => Err(format!("a dictionary entry that is {}", kind(other))),
+        other => Err(format!("a dictionary entry that is {}", other.kind())),
     };
     pairs.iter().map(pair).collect()
 }
@@ -65,12 +62,12 @@ fn tensor(values: &[Value], arguments: &[Id], dtype: Option<&Value>) -> Result<V
         return Err(format!("a tensor of {} parts instead of 4 or more", arguments.len()));
     };
     let Value::Storage(storage) = &values[*storage] else {
-        return Err(format!("a tensor on {}", kind(&values[*storage])));
+        return Err(format!("a tensor on {}", values[*storage].kind()));
     };
     let mut storage = storage.clone();
     if let Some(dtype) = dtype {
         let Value::Global(name) = dtype else {
-            return Err(format!("a tensor whose type is {}", kind(dtype)));
+            return Err(format!("a tensor whose type is {}", dtype.kind()));
         };
         storage.element = Element::of_torch(name.trim_start_matches("torch."));
     }
@@ -90,7 +87,7 @@ fn tensor(values: &[Value], arguments: &[Id], dtype: Option<&Value>) -> Result<V
 /// that is read.
 pub(crate) fn storage(values: &[Value], id: Id) -> Result<Value, String> {
     let Value::Tuple(parts) = &values[id] else {
-        return Err(format!("a reference that is {}", kind(&values[id])));
+        return Err(format!("a reference that is {}", values[id].kind()));
     };
     let part = |i: usize| parts.get(i).map(|&id| &values[id]);
     let Some(Value::Text(what)) = part(0) else {
@@ -106,7 +103,7 @@ pub(crate) fn storage(values: &[Value], id: Id) -> Result<Value, String> {
     let start = match part(5) {
         None | Some(Value::None) => 0,
         Some(Value::Tuple(view)) if view.len() == 3 => number(&values[view[1]])?,
-        Some(other) => return Err(format!("a view of a storage that is {}", kind(other))),
+        Some(other) => return Err(format!("a view of a storage that is {}", other.kind())),
     };
     let element = Element::of_torch(class);
     Ok(Value::Storage(StorageRef { element, key: key.clone(), start }))
@@ -114,7 +111,7 @@ pub(crate) fn storage(values: &[Value], id: Id) -> Result<Value, String> {
 
 fn numbers(values: &[Value], id: Id) -> Result<Vec<usize>, String> {
     let (Value::Tuple(items) | Value::List(items)) = &values[id] else {
-        return Err(format!("a shape that is {}", kind(&values[id])));
+        return Err(format!("a shape that is {}", values[id].kind()));
     };
     let size = |&id: &Id| {
         let size = number(&values[id])?;
@@ -127,7 +124,7 @@ fn number(value: &Value) -> Result<u64, String> {
     match value {
         Value::Int(number) if *number >= 0 => Ok(*number as u64),
         Value::Int(number) => Err(format!("a size of {number}")),
-        other => Err(format!("a size that is {}", kind(other))),
+        other => Err(format!("a size that is {}", other.kind())),
     }
 }
 

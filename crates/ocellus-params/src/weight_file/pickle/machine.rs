@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     build,
+    reader::{Reader, long},
     value::{Id, Value},
 };
 
@@ -30,15 +31,31 @@ impl Pickle {
         &self.values[id]
     }
 
-    /// The bytes per value of each storage that is referred to.
+    /// The bytes per value of each storage that is referred to, as far as they are known.
     pub(crate) fn storage_sizes(&self) -> HashMap<&str, usize> {
         let storages = self.values.iter().filter_map(|value| match value {
             Value::Storage(storage) => Some(storage),
             _ => None,
         });
-        let known =
-            storages.filter_map(|s| Some((s.key.as_str(), s.element.as_ref().ok()?.size())));
+        let known = storages.filter_map(|storage| {
+            let size = match &storage.element {
+                Ok(element) => element.size(),
+                Err(name) => size_of_stranger(name)?,
+            };
+            Some((storage.key.as_str(), size))
+        });
         known.collect()
+    }
+}
+
+/// The bytes per value of a storage that is passed over in a file, but not read.
+fn size_of_stranger(class: &str) -> Option<usize> {
+    match class {
+        "ComplexDoubleStorage" => Some(16),
+        "ComplexFloatStorage" => Some(8),
+        "QInt32Storage" => Some(4),
+        "QInt8Storage" | "QUInt8Storage" => Some(1),
+        _ => None,
     }
 }
 
@@ -49,8 +66,7 @@ impl Pickle {
 /// recognized by those names. Memory stays proportional to the bytes read.
 pub(crate) fn run(bytes: &[u8], start: usize) -> Result<Pickle, Fault> {
     let mut machine = Machine {
-        bytes,
-        at: start,
+        reader: Reader { bytes, at: start },
         values: vec![],
         used: 0,
         stack: vec![],
@@ -59,12 +75,11 @@ pub(crate) fn run(bytes: &[u8], start: usize) -> Result<Pickle, Fault> {
     };
     let mut opcode_at = start;
     let root = machine.run(&mut opcode_at).map_err(|what| Fault { at: opcode_at, what })?;
-    Ok(Pickle { values: machine.values, root, end: machine.at })
+    Ok(Pickle { values: machine.values, root, end: machine.reader.at })
 }
 
 struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    reader: Reader<'a>,
     values: Vec<Value>,
     used: usize,
     stack: Vec<Id>,
@@ -75,8 +90,8 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn run(&mut self, opcode_at: &mut usize) -> Result<Id, String> {
         loop {
-            *opcode_at = self.at;
-            let opcode = self.byte()?;
+            *opcode_at = self.reader.at;
+            let opcode = self.reader.byte()?;
             if opcode == b'.' {
                 return self.pop();
             }
@@ -92,29 +107,29 @@ impl Machine<'_> {
             b'N' => Value::None,
             0x88 => Value::Bool(true),
             0x89 => Value::Bool(false),
-            b'K' => Value::Int(self.unsigned(1)? as i64),
-            b'M' => Value::Int(self.unsigned(2)? as i64),
-            b'J' => Value::Int(i64::from(self.unsigned(4)? as u32 as i32)),
+            b'K' => Value::Int(self.reader.unsigned(1)? as i64),
+            b'M' => Value::Int(self.reader.unsigned(2)? as i64),
+            b'J' => Value::Int(i64::from(self.reader.unsigned(4)? as u32 as i32)),
             0x8a => {
-                let length = self.unsigned(1)?;
-                long(self.take(length)?)
+                let length = self.reader.unsigned(1)?;
+                long(self.reader.take(length)?)
             }
             0x8b => {
-                let length = self.unsigned(4)?;
-                long(self.take(length)?)
+                let length = self.reader.unsigned(4)?;
+                long(self.reader.take(length)?)
             }
             b'G' => {
-                self.take(8)?;
+                self.reader.take(8)?;
                 Value::Opaque("float".into())
             }
-            b'X' | b'T' => self.text(4)?,
-            0x8c | b'U' => self.text(1)?,
-            0x8d => self.text(8)?,
-            b'C' => self.blob(1)?,
-            b'B' => self.blob(4)?,
-            0x8e | 0x96 => self.blob(8)?,
+            b'X' | b'T' => self.reader.text(4)?,
+            0x8c | b'U' => self.reader.text(1)?,
+            0x8d => self.reader.text(8)?,
+            b'C' => self.reader.blob(1)?,
+            b'B' => self.reader.blob(4)?,
+            0x8e | 0x96 => self.reader.blob(8)?,
             b'c' => {
-                let (module, name) = (self.line()?, self.line()?);
+                let (module, name) = (self.reader.line()?, self.reader.line()?);
                 Value::Global(format!("{module}.{name}"))
             }
             0x93 => {
@@ -179,15 +194,15 @@ impl Machine<'_> {
     /// The stack, the memo, and what in Python would be calls.
     fn control(&mut self, opcode: u8) -> Result<bool, String> {
         match opcode {
-            0x80 => drop(self.byte()?),
-            0x95 => drop(self.take(8)?),
+            0x80 => drop(self.reader.byte()?),
+            0x95 => drop(self.reader.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
             // `b` sets the state of an object: no weights in it.
             b'0' | b'b' => drop(self.pop()?),
             b'1' => drop(self.pop_to_mark()?),
             b'2' => self.stack.push(self.top()?),
             b'q' | b'r' => {
-                let slot = self.unsigned(if opcode == b'q' { 1 } else { 4 })?;
+                let slot = self.reader.unsigned(if opcode == b'q' { 1 } else { 4 })?;
                 self.memo.insert(slot, self.top()?);
             }
             0x94 => {
@@ -195,7 +210,7 @@ impl Machine<'_> {
                 self.memo.insert(slot, self.top()?);
             }
             b'h' | b'j' => {
-                let slot = self.unsigned(if opcode == b'h' { 1 } else { 4 })?;
+                let slot = self.reader.unsigned(if opcode == b'h' { 1 } else { 4 })?;
                 let id = self.memo.get(&slot);
                 self.stack.push(*id.ok_or_else(|| format!("nothing was kept under {slot}"))?);
             }
@@ -263,7 +278,7 @@ impl Machine<'_> {
         match &mut self.values[list] {
             Value::List(list) => list.extend(items),
             Value::Opaque(_) => {}
-            other => return Err(format!("items for what is no list: {}", kind(other))),
+            other => return Err(format!("items for what is no list: {}", other.kind())),
         }
         Ok(())
     }
@@ -277,76 +292,9 @@ impl Machine<'_> {
         match &mut self.values[dict] {
             Value::Dict(dict) => dict.extend(pairs),
             Value::Opaque(_) => {}
-            other => return Err(format!("entries for what is no dictionary: {}", kind(other))),
+            other => return Err(format!("entries for what is no dictionary: {}", other.kind())),
         }
         Ok(())
-    }
-
-    fn byte(&mut self) -> Result<u8, String> {
-        Ok(self.take(1)?[0])
-    }
-
-    /// An unsigned number of up to 8 bytes.
-    fn unsigned(&mut self, bytes: u64) -> Result<u64, String> {
-        let taken = self.take(bytes)?;
-        Ok(taken.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
-    }
-
-    fn take(&mut self, count: u64) -> Result<&[u8], String> {
-        let end = usize::try_from(count).ok().and_then(|count| self.at.checked_add(count));
-        let taken = end.and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or_else(|| {
-            let left = self.bytes.len().saturating_sub(self.at);
-            format!("the pickle wants {count} bytes more, but only {left} are left")
-        })?;
-        self.at += taken.len();
-        Ok(taken)
-    }
-
-    fn text(&mut self, length_bytes: u64) -> Result<Value, String> {
-        let length = self.unsigned(length_bytes)?;
-        Ok(Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned()))
-    }
-
-    fn blob(&mut self, length_bytes: u64) -> Result<Value, String> {
-        let length = self.unsigned(length_bytes)?;
-        self.take(length)?;
-        Ok(Value::Opaque("bytes".into()))
-    }
-
-    fn line(&mut self) -> Result<String, String> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|&byte| byte == b'\n').ok_or("a name without an end")?;
-        self.at += length + 1;
-        Ok(String::from_utf8_lossy(&rest[..length]).into_owned())
-    }
-}
-
-/// A signed little-endian integer.
-fn long(bytes: &[u8]) -> Value {
-    if bytes.len() > 8 {
-        return Value::Long(bytes.to_vec());
-    }
-    let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
-    let mut wide = if negative { [0xff; 8] } else { [0; 8] };
-    wide[..bytes.len()].copy_from_slice(bytes);
-    Value::Int(i64::from_le_bytes(wide))
-}
-
-/// What a value is, for a message.
-pub(crate) fn kind(value: &Value) -> String {
-    match value {
-        Value::None => "None".into(),
-        Value::Bool(_) => "a truth value".into(),
-        Value::Int(_) | Value::Long(_) => "an integer".into(),
-        Value::Text(_) => "a text".into(),
-        Value::Global(name) => format!("the class `{name}`"),
-        Value::Tuple(_) => "a tuple".into(),
-        Value::List(_) => "a list".into(),
-        Value::Dict(_) => "a dictionary".into(),
-        Value::Storage(_) => "a storage".into(),
-        Value::Tensor(_) | Value::Unreadable(_) => "a single tensor".into(),
-        Value::Opaque(class) => format!("a `{class}`"),
     }
 }
 

@@ -1,5 +1,6 @@
 mod build;
 mod machine;
+mod reader;
 mod state_dict;
 mod value;
 

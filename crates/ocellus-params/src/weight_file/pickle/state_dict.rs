@@ -1,5 +1,5 @@
 use super::{
-    machine::{Pickle, kind},
+    machine::Pickle,
     value::{Id, Value},
 };
 
@@ -12,7 +12,7 @@ const NESTED: [&str; 6] = ["state_dict", "model_state_dict", "model", "module", 
 /// that, all dictionaries are joined, their keys by dots.
 pub(crate) fn state_dict(pickle: &Pickle) -> Result<Vec<(String, Id)>, String> {
     let Value::Dict(_) = pickle.get(pickle.root) else {
-        return Err(format!("holds {} instead of a state dict", kind(pickle.get(pickle.root))));
+        return Err(format!("holds {} instead of a state dict", pickle.get(pickle.root).kind()));
     };
     let mut collector = Collector { pickle, found: vec![], steps: 0 };
     match nested(pickle, pickle.root, 0) {

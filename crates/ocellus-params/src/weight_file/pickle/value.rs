@@ -43,6 +43,23 @@ impl Value {
         };
         size_of::<Self>() + inside
     }
+
+    /// What it is, for a message.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::None => "None".into(),
+            Self::Bool(_) => "a truth value".into(),
+            Self::Int(_) | Self::Long(_) => "an integer".into(),
+            Self::Text(_) => "a text".into(),
+            Self::Global(name) => format!("the class `{name}`"),
+            Self::Tuple(_) => "a tuple".into(),
+            Self::List(_) => "a list".into(),
+            Self::Dict(_) => "a dictionary".into(),
+            Self::Storage(_) => "a storage".into(),
+            Self::Tensor(_) | Self::Unreadable(_) => "a single tensor".into(),
+            Self::Opaque(class) => format!("a `{class}`"),
+        }
+    }
 }
 
 /// A block of values beside the pickle.
