@@ -84,6 +84,25 @@ fn accumulated_gradients_continue_with_the_same_bytes() -> Outcome {
 }
 
 #[test]
+fn frozen_weights_stay_and_come_back_with_the_checkpoint() -> Outcome {
+    let temp = tempfile::tempdir()?;
+    let frozen = |seed| {
+        let params = ParamStore::seeded(seed);
+        params.freeze("first.*");
+        params
+    };
+    let weight = |params: &ParamStore| params.get("first.weight").unwrap().to_vec2::<f32>();
+    let (first, second) = (frozen(1), frozen(2));
+    train(&config(temp.path(), 2), &first, &mut ())?;
+    let drawn = ParamStore::seeded(1);
+    Net::new(&drawn)?;
+    assert_eq!(weight(&first)?, weight(&drawn)?);
+    train(&config(temp.path(), 2).with_resume(Resume::Always), &second, &mut ())?;
+    assert_eq!(weight(&second)?, weight(&first)?);
+    Ok(())
+}
+
+#[test]
 fn a_finished_training_can_be_extended() -> Outcome {
     let whole = tempfile::tempdir()?;
     train(&config(whole.path(), 4), &ParamStore::seeded(1), &mut ())?;

@@ -34,6 +34,14 @@ pub struct StepContext {
     pub update: usize,
 }
 
+impl StepContext {
+    /// The place of a batch in a training with one step of the optimizer per batch.
+    #[must_use]
+    pub fn new(seed: u64, epoch: usize, batch: usize, step: usize) -> Self {
+        Self { seed, epoch, batch, step, update: step }
+    }
+}
+
 /// What a look at held-out data gives.
 ///
 /// # Examples
