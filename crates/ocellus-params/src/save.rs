@@ -185,6 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn every_shape_and_type_comes_back() -> Result<()> {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut tensors = BTreeMap::new();
+        for shape in [vec![], vec![0], vec![2, 0, 3], vec![5], vec![2, 3, 1, 4]] {
+            for dtype in [DType::U8, DType::I64, DType::F16, DType::BF16, DType::F32, DType::F64] {
+                let values = ocellus_testing::ramp(shape.clone(), 1., 1., dtype)?;
+                tensors.insert(format!("{shape:?} {dtype:?}"), values);
+            }
+        }
+        write_tensors(&path, &tensors, &BTreeMap::new())?;
+        let back = WeightFile::open(&path)?.tensors()?;
+        assert_eq!(back.len(), tensors.len());
+        for (name, tensor) in &tensors {
+            assert_eq!((back[name].dims(), back[name].dtype()), (tensor.dims(), tensor.dtype()));
+            assert_eq!(little_endian(&back[name])?, little_endian(tensor)?, "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn other_readers_of_the_format_agree() -> Result<()> {
         let (params, folder) = (store()?, tempdir().unwrap());
         let path = folder.path().join("a.safetensors");

@@ -46,7 +46,8 @@ impl ParamStore {
     /// # Errors
     ///
     /// If weights are missing, unexpected or of another shape and `config` does not allow it; if
-    /// nothing at all fits; if values are not finite; if the file cannot be read.
+    /// nothing at all fits; if the model lacks the stem that `config` names; if values are not
+    /// finite; if the file cannot be read.
     pub fn load(&self, file: &WeightFile, config: &LoadConfig) -> Result<LoadReport> {
         if self.names().is_empty() {
             let pending = Pending::new(file, config)?;
@@ -150,6 +151,7 @@ fn settle(mut report: LoadReport, config: &LoadConfig) -> Result<LoadReport> {
     report.unexpected = unexpected;
     report.ignored.extend::<Vec<String>>(counters);
     report.sort();
+    check_stem(&report, config)?;
     let missing = report.missing.iter().any(|name| !is_counter(name));
     let mut remedies = vec![];
     if missing && !config.allow_missing {
@@ -166,6 +168,21 @@ fn settle(mut report: LoadReport, config: &LoadConfig) -> Result<LoadReport> {
     }
     let message = mismatch(&report, &remedies);
     Err(Error::Mismatch { message, report: Box::new(report) })
+}
+
+/// A stem of a name that the model does not have would be fitted by nobody.
+fn check_stem(report: &LoadReport, config: &LoadConfig) -> Result<()> {
+    let skipped: Vec<String> = report.skipped().map(|r| r.name.clone()).collect();
+    let weights = [&report.loaded, &report.missing, &skipped];
+    match &config.inflate_stem {
+        Some(stem) if !weights.iter().any(|names| names.contains(stem)) => {
+            Err(Error::InvalidSetting(format!(
+                "the model has no weight `{stem}` to fit to its input channels; it has {}",
+                some_of(&weights.map(Vec::as_slice).concat(), 4)
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What does not fit, the first few, and what to do.

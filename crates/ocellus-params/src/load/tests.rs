@@ -178,6 +178,9 @@ fn the_stem_is_fitted_to_the_channels() -> Result<()> {
         let expected = super::inflate_stem(&nested()?.tensor("conv.weight")?, channels)?;
         assert_close(&params.get("conv.weight").unwrap(), &expected, 0.)?;
     }
+    let config = LoadConfig::partial().with_inflate_stem("conv1.weight");
+    let error = store(4, "head")?.load(&nested()?, &config).unwrap_err().to_string();
+    assert!(error.contains("no weight `conv1.weight` to fit"), "{error}");
     let error = store(4, "head")?.load(&nested()?, &LoadConfig::default()).unwrap_err();
     assert!(error.to_string().contains("[4, 3, 3, 3] in the file"), "{error}");
     Ok(())

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use ::zip::{CompressionMethod, ZipArchive};
 
@@ -18,7 +18,7 @@ pub(crate) const LONGEST_PICKLE: u64 = 64 << 20;
 /// The files in an archive.
 struct Members<'a> {
     source: &'a Source,
-    members: HashMap<String, Member>,
+    members: BTreeMap<String, Member>,
 }
 
 struct Member {
@@ -110,7 +110,7 @@ impl<'a> Members<'a> {
         let damaged = |error: ::zip::result::ZipError| {
             source.damaged(length, format!("the archive's directory is not readable: {error}"))
         };
-        let mut members = HashMap::new();
+        let mut members = BTreeMap::new();
         source.with_file(|file| -> Result<()> {
             let mut archive = ZipArchive::new(file).map_err(damaged)?;
             for i in 0..archive.len() {
