@@ -28,10 +28,6 @@ pub(crate) fn unit(what: &str, values: &[f64]) -> Result<()> {
     check(what, values, "between 0 and 1", |value| (0.0..=1.0).contains(&value))
 }
 
-pub(crate) fn not_negative(what: &str, values: &[f64]) -> Result<()> {
-    check(what, values, "0 or more, and finite", |value| (0.0..=LARGEST).contains(&value))
-}
-
 fn check(
     what: &str,
     values: &[f64],

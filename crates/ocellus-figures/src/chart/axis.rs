@@ -32,7 +32,7 @@ impl Axis {
         ticks: usize,
     ) -> Self {
         let (low, high) = extent(values.into_iter().chain([0.0]));
-        let margin = 0.05 * (high - low);
+        let margin = 0.08 * (high - low);
         let low = if low < 0.0 { low - margin } else { 0.0 };
         Self::spanning(label, low, high + margin, ticks)
     }
@@ -115,7 +115,7 @@ fn nice_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
     let rough = (high - low) / count.max(1) as f64;
     let power = rough.log10().floor();
     let unit = 10f64.powf(power);
-    let Some(factor) = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * unit >= rough * 0.999) else {
+    let Some(factor) = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * unit >= rough / 1.5) else {
         return Vec::new();
     };
     let step = factor * unit;

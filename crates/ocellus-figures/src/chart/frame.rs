@@ -26,6 +26,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) size: (f64, f64),
+    /// The least room left of the plane, to align charts one below the other.
+    pub(crate) left: f64,
     pub(crate) legend: Legend,
 }
 
@@ -68,7 +70,7 @@ impl Chart<'_> {
         description: String,
         paint: impl FnOnce(&mut Canvas, &Plane),
     ) -> Result<Figure> {
-        let (left, below) = (self.left_area(), self.bottom_area());
+        let (left, below) = (self.left_area().max(self.left), self.bottom_area());
         let width = (MARGIN + left + self.size.0 + MARGIN + 4.0).ceil();
         let room = width - 2.0 * MARGIN;
         let top = MARGIN;
@@ -85,7 +87,7 @@ impl Chart<'_> {
         Ok(Figure::new(canvas, self.title, description))
     }
 
-    fn left_area(&self) -> f64 {
+    pub(crate) fn left_area(&self) -> f64 {
         let widths = self.y.ticks.iter().map(|(_, text)| font::width(text, TICK, false));
         let label = if self.y.label.is_empty() { 0.0 } else { LABEL * font::LINE + 4.0 };
         (widths.fold(0.0, f64::max) + 2.0 * TICK_MARK + label).ceil()

@@ -12,6 +12,16 @@ pub(crate) enum Mark {
     Dot(Color),
 }
 
+impl Mark {
+    /// From its left end to the text.
+    fn width(self) -> f64 {
+        match self {
+            Self::Line(_) => MARK + 6.0,
+            Self::Box(_) | Self::Dot(_) => 18.0,
+        }
+    }
+}
+
 /// What the colors mean; it stands below a chart, where it covers no data.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Legend {
@@ -20,6 +30,7 @@ pub(crate) struct Legend {
 
 const SIZE: f64 = 12.5;
 const ROW: f64 = 19.0;
+/// The length of a line before its text.
 const MARK: f64 = 24.0;
 const GAP: f64 = 18.0;
 
@@ -44,7 +55,8 @@ impl Legend {
             draw_mark(canvas, entry.mark, left, middle);
             for (i, line) in entry.lines.into_iter().enumerate() {
                 let down = i as f64 * ROW;
-                canvas.text_centered(left + MARK + 6.0, middle + down, Label::new(line, SIZE));
+                let right = left + entry.mark.width();
+                canvas.text_centered(right, middle + down, Label::new(line, SIZE));
             }
         }
     }
@@ -56,7 +68,7 @@ impl Legend {
         for (mark, text) in &self.entries {
             let lines = font::wrap(text, SIZE, false, limit);
             let widest = lines.iter().map(|l| font::width(l, SIZE, false)).fold(0.0, f64::max);
-            let needed = MARK + 6.0 + widest;
+            let needed = mark.width() + widest;
             if x > 0.0 && x + needed > width {
                 (x, row) = (0.0, below);
             }
@@ -79,11 +91,11 @@ fn draw_mark(canvas: &mut Canvas, mark: Mark, x: f64, y: f64) {
     match mark {
         Mark::Line(stroke) => canvas.line((x, y), (x + MARK, y), stroke),
         Mark::Box(color) => {
-            canvas.rect((x + MARK - 14.0, y - 6.0), (12.0, 12.0), Some(color), None);
+            canvas.rect((x, y - 6.0), (12.0, 12.0), Some(color), None);
         }
         Mark::Dot(color) => {
             let rim = Stroke::new(Color::WHITE, 1.5);
-            canvas.circle((x + MARK / 2.0, y), 5.0, color, Some(rim));
+            canvas.circle((x + 6.0, y), 5.5, color, Some(rim));
         }
     }
 }

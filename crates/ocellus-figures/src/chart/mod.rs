@@ -6,5 +6,5 @@ mod frame;
 mod legend;
 
 pub(crate) use axis::Axis;
-pub(crate) use frame::Chart;
+pub(crate) use frame::{Chart, Plane};
 pub(crate) use legend::{Legend, Mark};

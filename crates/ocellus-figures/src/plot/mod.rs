@@ -1,7 +1,20 @@
+mod bars;
+mod calibration;
 mod confusion;
+mod contour;
+mod gallery;
+mod overlay;
+mod precision_recall;
 mod roc;
+mod scores;
 mod training;
 
+pub use bars::BarPlot;
+pub use calibration::{CalibrationCurve, CalibrationPlot};
 pub use confusion::ConfusionPlot;
+pub use gallery::{GalleryPlot, Tile};
+pub use overlay::OverlayPlot;
+pub use precision_recall::{PrCurve, PrPlot};
 pub use roc::{RocCurve, RocPlot};
+pub use scores::ScorePlot;
 pub use training::{TrainingPanel, TrainingPlot};

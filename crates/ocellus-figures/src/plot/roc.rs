@@ -138,13 +138,14 @@ impl RocPlot {
         }
         legend.push(Mark::Line(chance), "chance");
         if self.curves.iter().any(|curve| curve.operating.is_some()) {
-            legend.push(Mark::Dot(Color::palette(0)), "operating point");
+            legend.push(Mark::Dot(Color::GRAY), "operating point");
         }
         let chart = Chart {
             title: &self.title,
             x: Axis::unit("False positive rate (1 − specificity)"),
             y: Axis::unit("True positive rate (sensitivity)"),
             size: (360.0, 360.0),
+            left: 0.0,
             legend,
         };
         let legends: Vec<_> = self.curves.iter().map(RocCurve::legend).collect();

@@ -102,23 +102,42 @@ impl TrainingPlot {
     ///
     /// If there is no panel, a series is empty, or a value is NaN, infinite or beyond 1e30.
     pub fn draw(&self) -> Result<Figure> {
-        check::not_empty("the list of training panels", &self.panels)?;
         self.check()?;
         let names = self.names();
-        let figures = self.panels.iter().map(|panel| self.draw_panel(panel, &names));
+        let figures = self.panels.iter().map(|panel| self.draw_panel(panel, &names, false));
         let figures = figures.collect::<Result<Vec<_>>>()?;
         let columns = if figures.len() == 4 { 2 } else { 3 };
         let mut panels = Panels::new(columns).with_title(self.title.as_str());
-        for (i, name) in names.iter().enumerate() {
-            panels.legend.push(Mark::Line(series_stroke(i)), *name);
-        }
-        if let Some(epoch) = self.best_epoch {
-            panels.legend.push(Mark::Line(best_stroke()), format!("best epoch ({epoch})"));
-        }
+        panels.legend = self.legend(&names, &names);
         panels.draw(&figures)
     }
 
+    /// Draws the panels one by one, each with its own legend: for a report that is read on a
+    /// phone, see [`Section::with_figures`](crate::Section::with_figures).
+    ///
+    /// # Errors
+    ///
+    /// As [`draw`](Self::draw).
+    pub fn draw_panels(&self) -> Result<Vec<Figure>> {
+        self.check()?;
+        let names = self.names();
+        self.panels.iter().map(|panel| self.draw_panel(panel, &names, true)).collect()
+    }
+
+    /// The legend of the `shown` among all names.
+    fn legend(&self, names: &[&str], shown: &[&str]) -> Legend {
+        let mut legend = Legend::default();
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| shown.contains(name)) {
+            legend.push(Mark::Line(series_stroke(i)), *name);
+        }
+        if let Some(epoch) = self.best_epoch {
+            legend.push(Mark::Line(best_stroke()), format!("best epoch ({epoch})"));
+        }
+        legend
+    }
+
     fn check(&self) -> Result<()> {
+        check::not_empty("the list of training panels", &self.panels)?;
         for panel in &self.panels {
             let quantity = &panel.quantity;
             check::not_empty(&format!("the panel {quantity:?}"), &panel.series)?;
@@ -144,7 +163,8 @@ impl TrainingPlot {
         names
     }
 
-    fn draw_panel(&self, panel: &TrainingPanel, names: &[&str]) -> Result<Figure> {
+    fn draw_panel(&self, panel: &TrainingPanel, names: &[&str], alone: bool) -> Result<Figure> {
+        let shown: Vec<_> = panel.series.iter().map(|(name, _)| name.as_str()).collect();
         let points = || panel.series.iter().flat_map(|(_, points)| points);
         let best = self.best_epoch.map(|epoch| epoch as f64);
         let epochs = points().map(|point| point.0).chain(best);
@@ -153,7 +173,8 @@ impl TrainingPlot {
             x: Axis::epochs(epochs),
             y: Axis::fitted("", points().map(|point| point.1), 5),
             size: (290.0, 220.0),
-            legend: Legend::default(),
+            left: 0.0,
+            legend: if alone { self.legend(names, &shown) } else { Legend::default() },
         };
         let ends = panel.series.iter().filter_map(|(name, points)| {
             points.last().map(|(epoch, value)| format!("{name} ends at {value:.4} (epoch {epoch})"))

@@ -11,7 +11,7 @@ pub(super) const STYLE: &str = "
 body { margin: 0; background: var(--page); color: var(--ink); line-height: 1.55;
   font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif;
   -webkit-text-size-adjust: 100%; overflow-wrap: break-word; }
-main { max-width: 1080px; margin: 0 auto; padding: 1.2rem 1rem 3rem; }
+main { max-width: 1160px; margin: 0 auto; padding: 1.2rem 1rem 3rem; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .6rem; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .7rem; padding-bottom: .3rem;
   border-bottom: 1px solid var(--rule); }
@@ -24,9 +24,9 @@ nav { background: var(--soft); border-radius: 8px; padding: .7rem 1rem; margin: 
 nav ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap;
   gap: .35rem 1.3rem; }
 nav a { text-decoration: none; display: inline-block; padding: .15rem 0; }
-.scroll { overflow-x: auto; margin: .8rem 0; }
+.scroll { overflow-x: auto; margin: .3rem 0 1rem; }
 table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--muted); padding-bottom: .4rem; font-size: .92rem; }
+.caption { color: var(--muted); margin: .9rem 0 .3rem; font-size: .92rem; }
 th, td { padding: .38rem .8rem .38rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 thead th { border-bottom-width: 2px; vertical-align: bottom; }
@@ -40,6 +40,8 @@ figure { margin: 1.1rem 0; }
 .card { background: #ffffff; border: 1px solid var(--rule); border-radius: 8px; padding: .3rem;
   max-width: 100%; }
 .card svg { display: block; max-width: 100%; height: auto; }
+@media screen and (max-width: 620px) { .wide { overflow-x: auto; }
+  .card.wide svg { max-width: none; width: 600px; } }
 figcaption { color: var(--muted); font-size: .92rem; margin-top: .45rem; max-width: 75ch; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--link); padding: .3rem 0; }

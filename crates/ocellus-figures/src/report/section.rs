@@ -3,6 +3,9 @@ use std::fmt::Write;
 use super::Table;
 use crate::{Figure, Result, canvas::xml::escape};
 
+/// On a phone, figures wider than this scroll in their card: shrunk, nobody could read them.
+const WIDE: f64 = 620.0;
+
 /// A part of a report: texts, tables and figures in the order in which they are added.
 ///
 /// # Examples
@@ -79,7 +82,8 @@ impl Section {
             let svg = figure.to_svg()?;
             let svg =
                 svg.replacen("role=\"img\"", &format!("role=\"img\" aria-label=\"{label}\""), 1);
-            let _ = write!(self.body, "<div class=\"card\">{svg}</div>\n");
+            let wide = if figure.width() > WIDE { " wide" } else { "" };
+            let _ = writeln!(self.body, "<div class=\"card{wide}\">{svg}</div>");
         }
         self.body.push_str("</div>");
         if !caption.as_ref().is_empty() {

@@ -195,10 +195,15 @@ impl Table {
         let numeric: Vec<bool> =
             (0..columns).map(|c| self.rows.iter().any(|row| row[c].value.is_some())).collect();
         let best: Vec<Option<&str>> = (0..columns).map(|c| self.best_text(c)).collect();
-        html.push_str("<div class=\"scroll\"><table>\n");
-        if !self.caption.is_empty() {
-            let _ = writeln!(html, "<caption>{}</caption>", escape(&self.caption));
+        let caption = escape(&self.caption);
+        if !caption.is_empty() {
+            let _ = writeln!(html, "<p class=\"caption\">{caption}</p>");
         }
+        let label = if caption.is_empty() { "Table" } else { caption.as_str() };
+        let _ = writeln!(
+            html,
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>"
+        );
         html.push_str("<thead><tr>");
         for (header, numeric) in self.headers.iter().zip(&numeric) {
             let class = if *numeric { " class=\"n\"" } else { "" };
