@@ -1,12 +1,14 @@
 #![allow(unsafe_code, reason = "parallel tasks write disjoint, interleaved parts of one vector")]
 
+use std::mem::MaybeUninit;
+
 /// A vector under construction that parallel tasks fill: each its own entries.
 pub(crate) struct Output<T> {
     start: *mut T,
     len: usize,
 }
 
-// SAFETY: the pointer is only handed out by `at`, whose callers promise disjoint entries.
+// SAFETY: the entries are only reached through unsafe code that promises disjointness.
 unsafe impl<T: Send> Send for Output<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Output<T> {}
@@ -32,17 +34,25 @@ impl<T: Copy> Output<T> {
         self.start.wrapping_add(index)
     }
 
-    /// Entries `index..index + count`.
+    /// Entries `index..index + count`, to be written.
     ///
     /// # Safety
     ///
-    /// They must be initialized or be written before they are read, and no other reference to them may be
-    /// alive.
+    /// No other reference to them may be alive.
     #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
-    pub(crate) unsafe fn slice(&self, index: usize, count: usize) -> &mut [T] {
-        // SAFETY: within the allocation (`at` checks); exclusive by the caller's promise; T is
-        // Copy and all its bit patterns are values in this crate's use (floats and integers).
-        unsafe { std::slice::from_raw_parts_mut(self.at(index, count), count) }
+    pub(crate) unsafe fn slice(&self, index: usize, count: usize) -> &mut [MaybeUninit<T>] {
+        // SAFETY: within the allocation (`at` checks); exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(index, count).cast(), count) }
+    }
+
+    /// Entries `index..index + count`, to be changed.
+    ///
+    /// # Safety
+    ///
+    /// They must have been written, and no other reference to them may be alive.
+    pub(crate) unsafe fn written(&self, index: usize, count: usize) -> &mut [T] {
+        // SAFETY: by the caller's promise.
+        unsafe { self.slice(index, count).assume_init_mut() }
     }
 }
 
@@ -58,7 +68,7 @@ mod tests {
             (0..10).into_par_iter().for_each(|task| {
                 for row in 0..3 {
                     // SAFETY: entry `task` of each row of ten is this task's alone.
-                    unsafe { out.slice(row * 10 + task, 1)[0] = task };
+                    unsafe { out.slice(row * 10 + task, 1)[0].write(task) };
                 }
             });
         };

@@ -86,12 +86,11 @@ fn gather_tap<T: Float>(
             continue;
         }
         let source = &source[y * w + span.first..(y + 1) * w];
-        if step == 1 {
-            line.copy_from_slice(&source[..line.len()]);
-        } else {
-            for (to, from) in line.iter_mut().zip(source.iter().step_by(step)) {
-                *to = *from;
-            }
+        match step {
+            1 => line.copy_from_slice(&source[..line.len()]),
+            // The compiler makes vectors of this form.
+            2 => line.iter_mut().zip(source.chunks(2)).for_each(|(to, pair)| *to = pair[0]),
+            _ => line.iter_mut().zip(source.iter().step_by(step)).for_each(|(to, &x)| *to = x),
         }
     }
 }
@@ -149,14 +148,9 @@ pub(super) fn scatter<T: Float>(
                 let Some(y) = input_row(g, row, ky) else { continue };
                 let target = &mut plane[y * w + span.first..(y + 1) * w];
                 let line = &line[span.start..span.end];
-                if step == 1 {
-                    for (to, &from) in target.iter_mut().zip(line) {
-                        *to += from;
-                    }
-                } else {
-                    for (to, &from) in target.iter_mut().step_by(step).zip(line) {
-                        *to += from;
-                    }
+                match step {
+                    1 => target.iter_mut().zip(line).for_each(|(to, &from)| *to += from),
+                    _ => target.iter_mut().step_by(step).zip(line).for_each(|(to, &x)| *to += x),
                 }
             }
         }

@@ -1,5 +1,6 @@
 #![allow(unsafe_code, reason = "tasks write disjoint, interleaved parts of the output")]
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -73,7 +74,7 @@ impl Block<'_> {
         let start = channel * plane + pixels.start;
         for (c, &b) in bias.unwrap_or_default().iter().enumerate() {
             // SAFETY: this tile of this channel is this task's.
-            unsafe { out.slice(start + c * plane, pixels.len()) }.fill(b);
+            unsafe { out.slice(start + c * plane, pixels.len()) }.fill(MaybeUninit::new(b));
         }
         let last = (self.channels.len() - 1) * plane + pixels.len();
         let dst = out.at(start, last);
@@ -115,7 +116,7 @@ impl Block<'_> {
             for (image, values) in images.clone().zip(row.chunks_exact(plane)) {
                 let channel = (image * g.groups + self.group) * g.co + self.channels.start + c;
                 // SAFETY: this channel of this image is this task's.
-                unsafe { out.slice(channel * plane, plane) }.copy_from_slice(values);
+                unsafe { out.slice(channel * plane, plane) }.write_copy_of_slice(values);
             }
         }
     }

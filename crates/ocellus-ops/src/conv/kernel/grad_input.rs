@@ -1,5 +1,6 @@
 #![allow(unsafe_code, reason = "tasks write disjoint parts of the gradient")]
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -83,7 +84,7 @@ fn scatter_set<T: Float>(
         for c in part.clone() {
             let value = bias.map_or(T::zero(), |b| b[group * g.ci + c]);
             // SAFETY: this channel of this image is this task's.
-            unsafe { out.slice(channel(image, c) * plane, plane) }.fill(value);
+            unsafe { out.slice(channel(image, c) * plane, plane) }.fill(MaybeUninit::new(value));
         }
     }
     let rows = part.len() * g.taps();
@@ -97,12 +98,12 @@ fn scatter_set<T: Float>(
             let source = values_of(g, y, tile, group, values);
             // SAFETY: `columns` holds `rows` rows of `width`.
             unsafe {
-                matmul((rows, width, g.co), columns.as_mut_ptr(), width, false, filters, source)
+                matmul((rows, width, g.co), columns.as_mut_ptr(), width, false, filters, source);
             };
             for (i, image) in tile.images.clone().enumerate() {
                 for (n, c) in part.clone().enumerate() {
-                    // SAFETY: initialized above, and this task's.
-                    let plane = unsafe { out.slice(channel(image, c) * plane, plane) };
+                    // SAFETY: written above, and this task's.
+                    let plane = unsafe { out.written(channel(image, c) * plane, plane) };
                     let start = n * g.taps() * width + i * tile.pixels(g).len();
                     scatter(g, plane, &tile.rows, &columns[start..], width);
                 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::columns::gather;
 use super::tile::{Tile, channel_parts, cut, tiles};
 use crate::conv::geometry::Geometry;
-use crate::cpu::{Float, Strided, matmul, with_scratch};
+use crate::cpu::{Float, Output, Strided, matmul, with_scratch};
 
 /// Tasks wanted at least: where the weight has fewer parts, the pixels are cut too.
 const TASKS: usize = 8;
@@ -27,6 +27,9 @@ pub(in crate::conv) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) 
     }
     let most = (PARTIALS / (size * size_of::<T>())).clamp(1, tiles.len());
     let runs = TASKS.div_ceil(g.groups * parts.len()).min(most);
+    if runs == 1 {
+        return whole(g, x, grad, &tiles, &parts);
+    }
     let runs = cut(tiles.len(), tiles.len().div_ceil(runs));
     // The transposed gradients (depth × co) of each run, group and part, one after the other.
     let mut partial = vec![T::zero(); runs.len() * size];
@@ -42,12 +45,56 @@ pub(in crate::conv) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) 
         }
     }
     pieces.into_par_iter().with_max_len(1).for_each(|(tiles, group, part, piece)| {
-        accumulate(g, x, grad, tiles, group, part, piece);
+        with_scratch(scratch_len(g, tiles, part), |scratch| {
+            accumulate(g, x, grad, tiles, group, part, piece, scratch);
+        });
     });
     sum(g, &partial, size)
 }
 
+/// Without partial sums: each task sums all pixels for its part of the channels.
+fn whole<T: Float>(
+    g: &Geometry,
+    x: &[T],
+    grad: &[T],
+    tiles: &[Tile],
+    parts: &[Range<usize>],
+) -> Vec<T> {
+    let fill = |out: &Output<T>| {
+        (0..g.groups * parts.len()).into_par_iter().with_max_len(1).for_each(|task| {
+            let (group, part) = (task / parts.len(), &parts[task % parts.len()]);
+            let rows = part.len() * g.taps();
+            with_scratch(rows * g.co + scratch_len(g, tiles, part), |scratch| {
+                let (piece, scratch) = scratch.split_at_mut(rows * g.co);
+                accumulate(g, x, grad, tiles, group, part, piece, scratch);
+                for c in 0..g.co {
+                    let start = (group * g.co + c) * g.depth() + part.start * g.taps();
+                    // SAFETY: these channels of this filter are this task's.
+                    let filter = unsafe { out.slice(start, rows) };
+                    for (to, row) in filter.iter_mut().zip(piece.chunks_exact(g.co)) {
+                        to.write(row[c]);
+                    }
+                }
+            });
+        });
+    };
+    // SAFETY: groups × parts cover every channel of every filter; each task writes its own.
+    unsafe { Output::collect(g.groups * g.co * g.depth(), fill) }
+}
+
+/// Output pixels of a tile, of all its images.
+fn width(g: &Geometry, tile: &Tile) -> usize {
+    tile.images.len() * tile.pixels(g).len()
+}
+
+/// What [`accumulate`] needs besides its result: the columns and the gradient of a tile.
+fn scratch_len(g: &Geometry, tiles: &[Tile], part: &Range<usize>) -> usize {
+    let widest = tiles.iter().map(|tile| width(g, tile)).max().unwrap_or(0);
+    (part.len() * g.taps() + g.co) * widest
+}
+
 /// Adds up the tiles of a run: `piece = columns · gradᵀ`.
+#[expect(clippy::too_many_arguments, reason = "an inner routine")]
 fn accumulate<T: Float>(
     g: &Geometry,
     x: &[T],
@@ -56,22 +103,18 @@ fn accumulate<T: Float>(
     group: usize,
     part: &Range<usize>,
     piece: &mut [T],
+    scratch: &mut [T],
 ) {
     let rows = part.len() * g.taps();
-    let width = |tile: &Tile| tile.images.len() * tile.pixels(g).len();
-    let widest = tiles.iter().map(width).max().unwrap_or(0);
-    with_scratch((rows + g.co) * widest, |scratch| {
-        let (columns, pixels) = scratch.split_at_mut(rows * widest);
-        for (i, tile) in tiles.iter().enumerate() {
-            let width = width(tile);
-            gather(g, x, tile, group, part.clone(), columns, width);
-            by_pixel(g, grad, tile, group, pixels);
-            let a = Strided::row_major(columns, width);
-            let b = Strided::row_major(pixels, g.co);
-            // SAFETY: `piece` holds `rows` rows of `co`.
-            unsafe { matmul((rows, g.co, width), piece.as_mut_ptr(), g.co, i > 0, a, b) };
-        }
-    });
+    for (i, tile) in tiles.iter().enumerate() {
+        let width = width(g, tile);
+        let (columns, pixels) = scratch.split_at_mut(rows * width);
+        gather(g, x, tile, group, part.clone(), columns, width);
+        by_pixel(g, grad, tile, group, pixels);
+        let (a, b) = (Strided::row_major(columns, width), Strided::row_major(pixels, g.co));
+        // SAFETY: `piece` holds `rows` rows of `co`.
+        unsafe { matmul((rows, g.co, width), piece.as_mut_ptr(), g.co, i > 0, a, b) };
+    }
 }
 
 /// The gradient in a tile, transposed: pixel by pixel, the channels of the group.
