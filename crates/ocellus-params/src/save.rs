@@ -223,7 +223,8 @@ mod tests {
         // 128 bytes begin as a pickle does, for one.
         let folder = tempdir().unwrap();
         let one = Tensor::new(1f32, &Device::Cpu)?;
-        for length in 1..200 {
+        for length in (1..200).step_by(8) {
+            // Headers are padded to eights.
             let name = "x".repeat(length);
             let path = folder.path().join("a");
             write_tensors(&path, &BTreeMap::from([(name.clone(), one.clone())]), &BTreeMap::new())?;
