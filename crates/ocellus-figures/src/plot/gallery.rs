@@ -179,6 +179,8 @@ mod tests {
     fn rejects_no_images_and_no_columns() {
         assert!(GalleryPlot::new(3).draw().is_err());
         let tile = Tile::new(&Picture::from_gray(1, 1, &[0]).unwrap()).with_caption("x\ny");
+        let gallery = GalleryPlot::new(2).with_tile(tile.clone()).with_tile(tile.clone());
+        assert_eq!(gallery.draw_tiles().unwrap().len(), 2);
         assert!(GalleryPlot::new(0).with_tile(tile.clone()).draw().is_err());
         assert!(GalleryPlot::new(9).with_tile(tile).draw().is_ok());
     }

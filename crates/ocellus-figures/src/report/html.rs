@@ -41,7 +41,8 @@ figure { margin: 1.1rem 0; }
   max-width: 100%; }
 .card svg { display: block; max-width: 100%; height: auto; }
 @media screen and (max-width: 620px) { .wide { overflow-x: auto; }
-  .card.wide svg { max-width: none; width: 600px; } }
+  .card.wide svg { max-width: none; width: 600px; }
+  .narrow { max-width: calc(50% - .4rem); } }
 figcaption { color: var(--muted); font-size: .92rem; margin-top: .45rem; max-width: 75ch; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--link); padding: .3rem 0; }

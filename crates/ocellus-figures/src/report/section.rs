@@ -5,6 +5,8 @@ use crate::{Figure, Result, canvas::xml::escape};
 
 /// On a phone, figures wider than this scroll in their card: shrunk, nobody could read them.
 const WIDE: f64 = 620.0;
+/// Of figures narrower than this, two stand side by side on a phone.
+const NARROW: f64 = 220.0;
 
 /// A part of a report: texts, tables and figures in the order in which they are added.
 ///
@@ -82,8 +84,12 @@ impl Section {
             let svg = figure.to_svg()?;
             let svg =
                 svg.replacen("role=\"img\"", &format!("role=\"img\" aria-label=\"{label}\""), 1);
-            let wide = if figure.width() > WIDE { " wide" } else { "" };
-            let _ = writeln!(self.body, "<div class=\"card{wide}\">{svg}</div>");
+            let class = match figure.width() {
+                width if width > WIDE => "card wide",
+                width if width < NARROW => "card narrow",
+                _ => "card",
+            };
+            let _ = writeln!(self.body, "<div class=\"{class}\">{svg}</div>");
         }
         self.body.push_str("</div>");
         if !caption.as_ref().is_empty() {
