@@ -4,7 +4,6 @@ mod axis;
 mod batch_norm;
 mod binary_cross_entropy;
 mod conv;
-#[allow(dead_code, unused_imports, reason = "shared by kernels that are still to come")]
 mod cpu;
 mod cross_entropy;
 mod dropout;

@@ -50,6 +50,7 @@ impl<T: Copy> Output<T> {
     /// # Safety
     ///
     /// They must have been written, and no other reference to them may be alive.
+    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub(crate) unsafe fn written(&self, index: usize, count: usize) -> &mut [T] {
         // SAFETY: by the caller's promise.
         unsafe { self.slice(index, count).assume_init_mut() }
