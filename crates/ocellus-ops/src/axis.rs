@@ -31,11 +31,17 @@ impl Axis {
         self.outer * self.inner
     }
 
-    /// Folds `f(accumulator, at)` over the axis, in its order, at each position.
-    pub(crate) fn fold<A: Copy + Send + Sync>(
+    /// The index of the element at a position.
+    pub(crate) fn element(&self, position: usize, class: usize) -> usize {
+        (position / self.inner * self.size + class) * self.inner + position % self.inner
+    }
+
+    /// Folds `f(accumulator, element of x, at)` over the axis, in its order, at each position.
+    pub(crate) fn fold<T: Copy + Sync, A: Copy + Send + Sync>(
         &self,
+        x: &[T],
         start: A,
-        f: impl Fn(A, At) -> A + Sync,
+        f: impl Fn(A, T, At) -> A + Sync,
     ) -> Vec<A> {
         let Self { size, inner, .. } = *self;
         let mut folded = vec![start; self.positions()];
@@ -46,7 +52,8 @@ impl Axis {
                 for a in folded {
                     let row = position * size;
                     let at = |class| At { element: row + class, class, position };
-                    *a = (0..size).fold(*a, |a, class| f(a, at(class)));
+                    let row = x[row..row + size].iter().enumerate();
+                    *a = row.fold(*a, |a, (class, &x)| f(a, x, at(class)));
                     position += 1;
                 }
                 return;
@@ -58,8 +65,9 @@ impl Axis {
                 let (run, next) = rest.split_at_mut(rest.len().min(inner - column));
                 for class in 0..size {
                     let first = (outer * size + class) * inner + column;
-                    for (j, a) in run.iter_mut().enumerate() {
-                        *a = f(*a, At { element: first + j, class, position: position + j });
+                    let x = &x[first..first + run.len()];
+                    for (j, (a, &x)) in run.iter_mut().zip(x).enumerate() {
+                        *a = f(*a, x, At { element: first + j, class, position: position + j });
                     }
                 }
                 position += run.len();
@@ -69,21 +77,26 @@ impl Axis {
         folded
     }
 
-    /// `f(at)` of each element.
-    pub(crate) fn map<T: Float>(&self, f: impl Fn(At) -> T + Sync) -> Vec<T> {
+    /// `f(element of x, at)` of each element.
+    pub(crate) fn map<T: Float>(&self, x: &[T], f: impl Fn(T, At) -> T + Sync) -> Vec<T> {
         let Self { size, inner, .. } = *self;
-        let mut y = vec![T::zero(); self.positions() * size];
+        let mut y = vec![T::zero(); x.len()];
         if inner == 1 {
             pieces(&mut y, size, |position, y| {
-                let at = |class| At { element: position * size + class, class, position };
-                y.iter_mut().enumerate().for_each(|(class, y)| *y = f(at(class)));
+                let first = position * size;
+                let at = |class| At { element: first + class, class, position };
+                for (class, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
+                    *y = f(x, at(class));
+                }
             });
         } else {
             pieces(&mut y, inner, |plane, y| {
                 let (outer, class) = (plane / size, plane % size);
                 let (first, position) = (plane * inner, outer * inner);
                 let at = |j| At { element: first + j, class, position: position + j };
-                y.iter_mut().enumerate().for_each(|(j, y)| *y = f(at(j)));
+                for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
+                    *y = f(x, at(j));
+                }
             });
         }
         y
@@ -91,7 +104,7 @@ impl Axis {
 
     /// The largest element along the axis; −∞ if there is none.
     pub(crate) fn largest<T: Float>(&self, x: &[T]) -> Vec<T> {
-        self.fold(T::neg_infinity(), |a, at| if x[at.element] > a { x[at.element] } else { a })
+        self.fold(x, T::neg_infinity(), |a, x, _| if x > a { x } else { a })
     }
 }
 
@@ -102,24 +115,27 @@ mod tests {
     #[test]
     fn folds_and_maps_along_any_axis() {
         let dims = [3, 4, 5];
+        let x: Vec<f64> = (0..60).map(f64::from).collect();
         for dim in 0..3 {
             let axis = Axis::new(&dims, dim);
             let stride: usize = dims[dim + 1..].iter().product();
-            let sums = axis.fold(0, |a, at| a + at.element);
-            let at = axis.fold(usize::MAX, |a, at| a.min(at.element));
+            let sums = axis.fold(&x, 0., |a, x, _| a + x);
+            let at = axis.fold(&x, usize::MAX, |a, _, at| a.min(at.element));
             for (position, &sum) in sums.iter().enumerate() {
                 let expected: usize = (0..dims[dim]).map(|k| at[position] + k * stride).sum();
-                assert_eq!(sum, expected);
+                assert_eq!(sum, expected as f64);
             }
-            let mapped: Vec<f64> = axis.map(|i| (at[i.position] + i.class * stride) as f64);
-            assert!(mapped.iter().enumerate().all(|(i, &v)| v == i as f64), "{mapped:?}");
+            let mapped: Vec<f64> =
+                axis.map(&x, |x, i| x - (at[i.position] + i.class * stride) as f64);
+            assert!(mapped.iter().all(|&v| v == 0.), "{mapped:?}");
         }
     }
 
     #[test]
     fn many_positions_are_split_into_the_same_folds() {
         let axis = Axis { outer: 3, size: 2, inner: 20_011 };
-        let sums = axis.fold(0, |a, at| a + at.element);
+        let elements: Vec<usize> = (0..6 * 20_011).collect();
+        let sums = axis.fold(&elements, 0, |a, x, _| a + x);
         for (position, &sum) in sums.iter().enumerate() {
             let first = position / 20_011 * 40_022 + position % 20_011;
             assert_eq!(sum, 2 * first + 20_011);

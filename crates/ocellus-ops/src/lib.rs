@@ -1,4 +1,38 @@
 //! Differentiable image operations for candle: exact gradients, fast kernels.
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor, Var};
+//! use ocellus_ops::{Conv2dConfig, MaxPool2dConfig, conv2d, max_pool2d, relu};
+//!
+//! let x = Tensor::ones((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
+//! let weight = Var::ones((4, 3, 3, 3), DType::F32, &Device::Cpu)?;
+//! let y = relu(&conv2d(&x, &weight, None, &Conv2dConfig::default().with_padding(1))?)?;
+//! let y = max_pool2d(&y, &MaxPool2dConfig::new(2))?;
+//! assert_eq!(y.dims(), [1, 4, 4, 4]);
+//! let gradients = y.sum_all()?.backward()?;
+//! assert!(gradients.get(&weight).is_some());
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+//!
+//! | Operation | What it computes |
+//! | --- | --- |
+//! | [`conv2d`], [`conv_transpose2d`] | convolution and its transpose: any stride, padding, dilation, groups |
+//! | [`max_pool2d`], [`avg_pool2d`] | the maximum or mean of windows |
+//! | [`adaptive_max_pool2d`], [`adaptive_avg_pool2d`], [`global_avg_pool2d`] | the same of bins, for a given output size |
+//! | [`upsample_nearest2d`], [`upsample_bilinear2d`] | resizing, with the [`Alignment`] of PyTorch or TensorFlow 1 |
+//! | [`batch_norm`], [`batch_norm_inference`] | normalization per channel, and the [`BatchStatistics`] |
+//! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
+//! | [`dropout`] | dropout whose mask is a function of a seed |
+//! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
+//!
+//! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists twice: as a kernel for the
+//! CPU, and as a composition of candle operations that other devices run
+//! ([`with_implementation`] forces one). Both have exact gradients; results are the same bits at
+//! any number of threads.
+//!
+//! # Features
+//!
+//! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
 
 mod axis;
 mod batch_norm;

@@ -3,7 +3,7 @@ use std::f64::consts::LN_2;
 use candle_core::{Result, Shape, Tensor};
 
 use crate::cpu::{Float, UnaryKernel};
-use crate::parallel::{map, zip};
+use crate::parallel::{map, wide, zip};
 use crate::run::run;
 
 /// The logarithm of the hyperbolic cosine, of each element.
@@ -45,23 +45,28 @@ impl UnaryKernel for LogCosh {
     const NAME: &'static str = "log_cosh";
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        Ok((map(x, |_, x| value(x)), dims.into()))
+        Ok((map(x, |x| T::from_f64(value(wide(x)))), dims.into()))
     }
 
     fn backward<T: Float>(&self, x: &[T], _: &[T], gradient: &[T], _: &[usize]) -> Result<Vec<T>> {
-        Ok(zip(x, gradient, |_, x, g| g * x.tanh()))
+        Ok(zip(x, gradient, |x, g| g * T::from_f64(slope(wide(x)))))
     }
 }
 
-fn value<T: Float>(x: T) -> T {
+fn value(x: f64) -> f64 {
     let x = x.abs();
-    let half = T::from_f64(0.5);
-    if x < T::one() {
-        // `cosh² = 1 + sinh²`: the general form would cancel here.
-        let s = x.sinh();
-        return half * (s * s).ln_1p();
+    if x < 1e-2 {
+        // The first terms of the series: the general form would cancel here.
+        let square = x * x;
+        return square * (0.5 - square * (1. / 12. - square / 45.));
     }
-    x + (-(x + x)).exp().ln_1p() - T::from_f64(LN_2)
+    x + ((-2. * x).exp() + 1.).ln() - LN_2
+}
+
+/// The hyperbolic tangent; the standard library's is several times slower.
+fn slope(x: f64) -> f64 {
+    let e = (-2. * x.abs()).exp_m1();
+    (-e / (2. + e)).copysign(x)
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {

@@ -11,25 +11,36 @@ pub(crate) fn wide<T: Float>(x: T) -> f64 {
     WithDType::to_f64(x)
 }
 
-/// `f(index, x)` of each element.
-pub(crate) fn map<T: Float>(x: &[T], f: impl Fn(usize, T) -> T + Sync) -> Vec<T> {
+/// `f(x)` of each element.
+pub(crate) fn map<T: Float>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
     let mut y = vec![T::zero(); x.len()];
     pieces(&mut y, GRAIN, |block, y| {
-        let start = block * GRAIN;
-        for (i, (y, &x)) in y.iter_mut().zip(&x[start..]).enumerate() {
-            *y = f(start + i, x);
+        for (y, &x) in y.iter_mut().zip(&x[block * GRAIN..]) {
+            *y = f(x);
         }
     });
     y
 }
 
-/// `f(index, a, b)` of each pair of elements.
-pub(crate) fn zip<T: Float>(a: &[T], b: &[T], f: impl Fn(usize, T, T) -> T + Sync) -> Vec<T> {
+/// `f(index, x)` of each element.
+pub(crate) fn map_indexed<T: Float>(x: &[T], f: impl Fn(usize, T) -> T + Sync) -> Vec<T> {
+    let mut y = vec![T::zero(); x.len()];
+    pieces(&mut y, GRAIN, |block, y| {
+        let first = block * GRAIN;
+        for ((index, y), &x) in (first..).zip(y).zip(&x[first..]) {
+            *y = f(index, x);
+        }
+    });
+    y
+}
+
+/// `f(a, b)` of each pair of elements.
+pub(crate) fn zip<T: Float>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
     let mut y = vec![T::zero(); a.len()];
     pieces(&mut y, GRAIN, |block, y| {
-        let start = block * GRAIN;
-        for (i, ((y, &a), &b)) in y.iter_mut().zip(&a[start..]).zip(&b[start..]).enumerate() {
-            *y = f(start + i, a, b);
+        let first = block * GRAIN;
+        for ((y, &a), &b) in y.iter_mut().zip(&a[first..]).zip(&b[first..]) {
+            *y = f(a, b);
         }
     });
     y

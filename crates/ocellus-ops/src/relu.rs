@@ -39,11 +39,11 @@ impl UnaryKernel for Relu {
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         // Not `x > 0`: a NaN shall stay one.
-        Ok((map(x, |_, x| if x <= T::zero() { T::zero() } else { x }), dims.into()))
+        Ok((map(x, |x| if x <= T::zero() { T::zero() } else { x }), dims.into()))
     }
 
     fn backward<T: Float>(&self, _: &[T], y: &[T], gradient: &[T], _: &[usize]) -> Result<Vec<T>> {
-        Ok(zip(y, gradient, |_, y, g| if y <= T::zero() { T::zero() } else { g }))
+        Ok(zip(y, gradient, |y, g| if y <= T::zero() { T::zero() } else { g }))
     }
 }
 

@@ -40,11 +40,11 @@ impl UnaryKernel for Sigmoid {
     const NAME: &'static str = "sigmoid";
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        Ok((map(x, |_, x| logistic(x)), dims.into()))
+        Ok((map(x, |x| logistic(x)), dims.into()))
     }
 
     fn backward<T: Float>(&self, _: &[T], y: &[T], gradient: &[T], _: &[usize]) -> Result<Vec<T>> {
-        Ok(zip(y, gradient, |_, y, g| g * y * (T::one() - y)))
+        Ok(zip(y, gradient, |y, g| g * y * (T::one() - y)))
     }
 }
 

@@ -76,10 +76,10 @@ impl UnaryKernel for Softmax {
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let powers = axis.map(|i| (x[i.element] - largest[i.position]).exp());
-        let totals = axis.fold(0., |a, i| a + wide(powers[i.element]));
+        let powers = axis.map(x, |x, i| (x - largest[i.position]).exp());
+        let totals = axis.fold(&powers, 0., |a, power, _| a + wide(power));
         let shares: Vec<T> = totals.iter().map(|&total: &f64| T::from_f64(1. / total)).collect();
-        Ok((axis.map(|i| powers[i.element] * shares[i.position]), dims.into()))
+        Ok((axis.map(&powers, |power, i| power * shares[i.position]), dims.into()))
     }
 
     fn backward<T: Float>(
@@ -90,9 +90,9 @@ impl UnaryKernel for Softmax {
         dims: &[usize],
     ) -> Result<Vec<T>> {
         let axis = Axis::new(dims, self.dim);
-        let mean = axis.fold(0., |a, i| a + wide(y[i.element]) * wide(gradient[i.element]));
+        let mean = axis.fold(y, 0., |a, y, i| a + wide(y) * wide(gradient[i.element]));
         let mean: Vec<T> = mean.into_iter().map(T::from_f64).collect();
-        Ok(axis.map(|i| y[i.element] * (gradient[i.element] - mean[i.position])))
+        Ok(axis.map(y, |y, i| y * (gradient[i.element] - mean[i.position])))
     }
 }
 
@@ -106,10 +106,10 @@ impl UnaryKernel for LogSoftmax {
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let totals = axis.fold(0., |a, i| a + wide((x[i.element] - largest[i.position]).exp()));
+        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exp()));
         let logs: Vec<T> = totals.iter().map(|total: &f64| T::from_f64(total.ln())).collect();
         // Not `x − (largest + log)`: that sum would round.
-        Ok((axis.map(|i| (x[i.element] - largest[i.position]) - logs[i.position]), dims.into()))
+        Ok((axis.map(x, |x, i| (x - largest[i.position]) - logs[i.position]), dims.into()))
     }
 
     fn backward<T: Float>(
@@ -120,9 +120,9 @@ impl UnaryKernel for LogSoftmax {
         dims: &[usize],
     ) -> Result<Vec<T>> {
         let axis = Axis::new(dims, self.dim);
-        let total = axis.fold(0., |a, i| a + wide(gradient[i.element]));
+        let total = axis.fold(gradient, 0., |a, g, _| a + wide(g));
         let total: Vec<T> = total.into_iter().map(T::from_f64).collect();
-        Ok(axis.map(|i| gradient[i.element] - y[i.element].exp() * total[i.position]))
+        Ok(axis.map(y, |y, i| gradient[i.element] - y.exp() * total[i.position]))
     }
 }
 

@@ -53,7 +53,8 @@ fn dense(
     axis: Axis,
     f: impl Fn(bool) -> f64 + Sync,
 ) -> Result<Tensor> {
-    let values: Vec<f64> = axis.map(|at| match indices[at.position] {
+    let zeros = vec![0.; x.elem_count()];
+    let values: Vec<f64> = axis.map(&zeros, |_, at| match indices[at.position] {
         IGNORED => 0.,
         index => f(index as usize == at.class),
     });

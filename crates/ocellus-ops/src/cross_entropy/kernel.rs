@@ -13,7 +13,10 @@ use crate::parallel::{sum, wide};
 pub(super) struct CrossEntropy {
     target: Target,
     weights: Vec<f64>,
-    smoothing: f64,
+    /// What of a target is kept where the rest is spread over the classes.
+    kept: f64,
+    /// What each class gets of that.
+    spread: f64,
     reduction: Reduction,
     divisor: f64,
     dim: usize,
@@ -37,8 +40,9 @@ impl CrossEntropy {
         let CrossEntropyConfig { label_smoothing, reduction, dim, .. } = *config;
         Self {
             target,
+            kept: 1. - label_smoothing,
+            spread: label_smoothing / weights.len() as f64,
             weights,
-            smoothing: label_smoothing,
             reduction,
             divisor,
             dim,
@@ -49,14 +53,46 @@ impl CrossEntropy {
     /// The target at `at`, smoothed, times the weight of its class.
     fn weighted<T: Float>(&self, probabilities: &[T], at: At) -> f64 {
         let target = match &self.target {
-            Target::Probabilities(_) => wide(probabilities[at.element]),
+            Target::Probabilities(_) => wide(probabilities[at.element]) * self.kept,
             Target::Indices(indices) => match indices[at.position] {
+                index if index as usize == at.class => self.kept,
                 IGNORED => return 0.,
-                index => f64::from(u8::from(index as usize == at.class)),
+                _ => 0.,
             },
         };
-        let spread = self.smoothing / self.weights.len() as f64;
-        self.weights[at.class] * (target * (1. - self.smoothing) + spread)
+        self.weights[at.class] * (target + self.spread)
+    }
+
+    /// Loss and mass `Σ v` of each position.
+    fn losses<T: Float>(
+        &self,
+        axis: Axis,
+        x: &[T],
+        probabilities: &[T],
+        log_sums: &[f64],
+    ) -> Vec<(f64, f64)> {
+        // A logit of −∞ with target 0 costs nothing.
+        let cost = |v: f64, position: usize, x: T| match v {
+            0. => 0.,
+            v => v * (log_sums[position] - wide(x)),
+        };
+        match &self.target {
+            Target::Indices(indices) if self.spread == 0. => {
+                let one = |(position, &index): (usize, &u32)| {
+                    if index == IGNORED {
+                        return (0., 0.);
+                    }
+                    let weight = self.weights[index as usize];
+                    let x = x[axis.element(position, index as usize)];
+                    (cost(weight, position, x), weight)
+                };
+                indices.iter().enumerate().map(one).collect()
+            }
+            _ => axis.fold(x, (0., 0.), |(loss, mass), x, i| {
+                let v = self.weighted(probabilities, i);
+                (loss + cost(v, i.position, x), mass + v)
+            }),
+        }
     }
 
     /// The target probabilities, unless the targets are indices.
@@ -76,15 +112,10 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let totals = axis.fold(0., |a, i| a + wide((x[i.element] - largest[i.position]).exp()));
+        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exp()));
         let sums = largest.iter().zip(&totals).map(|(&m, total): (_, &f64)| wide(m) + total.ln());
         let sums: Vec<f64> = sums.collect();
-        let losses = axis.fold((0., 0.), |(loss, mass), i| {
-            let v = self.weighted(probabilities, i);
-            // A logit of −∞ with target 0 costs nothing.
-            let cost = if v == 0. { 0. } else { v * (sums[i.position] - wide(x[i.element])) };
-            (loss + cost, mass + v)
-        });
+        let losses = self.losses(axis, x, probabilities, &sums);
         let saved =
             sums.iter().zip(&losses).map(|(&log_sum_exp, &(_, mass))| Saved { log_sum_exp, mass });
         let _ = self.saved.set(saved.collect());
@@ -108,13 +139,13 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = self.probabilities::<T>()?;
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let each = self.reduction == Reduction::None;
-        Ok(Axis::new(dims, self.dim).map(|i| {
+        Ok(Axis::new(dims, self.dim).map(x, |x, i| {
             let Saved { log_sum_exp, mass } = saved[i.position];
             let v = self.weighted(probabilities, i);
             if mass == 0. && v == 0. {
                 return T::zero(); // Ignored, whatever its logits.
             }
-            let softmax = wide(T::from_f64(wide(x[i.element]) - log_sum_exp).exp());
+            let softmax = wide(T::from_f64(wide(x) - log_sum_exp).exp());
             let g = wide(gradient[if each { i.position } else { 0 }]);
             T::from_f64(g / self.divisor * (softmax * mass - v))
         }))
