@@ -86,3 +86,60 @@ pub(crate) fn sum<T: Float>(x: &[T], y: &[T], f: impl Fn(f64, f64) -> f64) -> f6
     let rest: f64 = x_rest.iter().zip(y_rest).map(|(&x, &y)| f(wide(x), wide(y))).sum();
     lanes.iter().sum::<f64>() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Result, Tensor, Var};
+    use ocellus_testing::{fill, with_threads};
+
+    use super::*;
+    use crate::*;
+
+    #[test]
+    fn elements_are_mapped_in_place_whatever_their_number() {
+        for len in [0, 1, GRAIN, GRAIN + 1, 3 * GRAIN + 17] {
+            let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
+            assert!(map(&x, |x| 2. * x).iter().zip(&x).all(|(y, x)| *y == 2. * x));
+            assert!(zip(&x, &x, |a, b| a - b).iter().all(|&y| y == 0.));
+            assert!(map_indexed(&x, |i, x| i as f64 - x).iter().all(|&y| y == 0.));
+            assert_eq!(sum(&x, &x, |x, _| x), (len * len.saturating_sub(1) / 2) as f64);
+        }
+    }
+
+    #[test]
+    fn large_tensors_give_the_same_bits_at_any_number_of_threads() -> Result<()> {
+        type Operation = fn(&Tensor) -> Result<Tensor>;
+        let operations: [(&str, Operation); 12] = [
+            ("relu", relu),
+            ("sigmoid", sigmoid),
+            ("log_cosh", log_cosh),
+            ("dropout", |x| dropout(x, 0.3, 5)),
+            ("max_pool2d", |x| max_pool2d(x, &MaxPool2dConfig::new(3).with_stride((2, 2)))),
+            ("avg_pool2d", |x| avg_pool2d(x, &AvgPool2dConfig::new(3).with_stride((2, 2)))),
+            ("adaptive_avg_pool2d", |x| adaptive_avg_pool2d(x, (3, 3))),
+            ("upsample_nearest2d", |x| upsample_nearest2d(x, (100, 90))),
+            ("upsample_bilinear2d", |x| upsample_bilinear2d(x, (100, 90), Alignment::HalfPixel)),
+            ("batch_norm", |x| Ok(batch_norm(x, None, None, 1e-5)?.0)),
+            ("softmax", |x| softmax(x, 1)),
+            ("log_softmax", |x| log_softmax(x, 3)),
+        ];
+        let x = fill((3, 4, 71, 83), 0.2, DType::F32)?;
+        for (name, operation) in operations {
+            let run = |threads| {
+                with_threads(threads, || {
+                    let x = Var::from_tensor(&x)?;
+                    let y = operation(&x)?;
+                    let weights = fill(y.shape().clone(), 0.5, DType::F32)?;
+                    let gradients = (&y * weights)?.sum_all()?.backward()?;
+                    let bits = |x: &Tensor| -> Result<Vec<u32>> {
+                        Ok(x.flatten_all()?.to_vec1()?.into_iter().map(f32::to_bits).collect())
+                    };
+                    Ok::<_, candle_core::Error>((bits(&y)?, bits(gradients.get(&x).unwrap())?))
+                })
+            };
+            let one = run(1)?;
+            assert!(run(2)? == one && run(5)? == one, "{name} depends on the number of threads");
+        }
+        Ok(())
+    }
+}

@@ -6,7 +6,7 @@
 #[non_exhaustive]
 pub enum Alignment {
     /// Pixels are squares: `(o + ½) · in / out − ½`, not below 0. PyTorch's `align_corners=False`,
-    /// TensorFlow 2, OpenCV.
+    /// TensorFlow 2, `cv2`.
     #[default]
     HalfPixel,
     /// The centers of the corner pixels coincide: `o · (in − 1) / (out − 1)`. PyTorch's
