@@ -1,15 +1,79 @@
-//! Images to tensors: readers, splits, augmentation, loaders, synthetic ultrasound.
+//! Images to tensors: data set readers, leak-free splits, augmentation, parallel loading, and
+//! simulated ultrasound.
+//!
+//! # Example
+//!
+//! Simulated images on disk, read back, split, augmented and loaded in batches:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use candle_core::Device;
+//! use ocellus_data::{
+//!     Augment, Cached, Fractions, ImageFiles, ImageFolder, Loader, LoaderConfig, Normalize,
+//!     Preprocess, Sampling, Splitter,
+//!     synthetic::{BMode, write_folder},
+//! };
+//!
+//! let root = tempfile::tempdir()?;
+//! write_folder(root.path(), &BMode::new(48, 48), 40)?;
+//!
+//! let set = ImageFolder::open(root.path())?;
+//! let split = Splitter::of(&set).with_seed(1).holdout(Fractions::default())?;
+//! let files = Arc::new(Cached::new(ImageFiles::new(set, Preprocess::new(32, 32)), 1 << 28));
+//!
+//! let config = LoaderConfig::new(8)
+//!     .with_sampling(Sampling::Shuffled)
+//!     .with_augment(Augment::ultrasound())
+//!     .with_normalize(Normalize::Standardize)
+//!     .with_seed(1);
+//! let loader = Loader::new(files, &split.train, &config)?;
+//! for batch in loader.epoch(0, &Device::Cpu)? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.images.dims()[1..], [1, 32, 32]);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Items
+//!
+//! | Item | What it is |
+//! | --- | --- |
+//! | [`Image`], [`DecodeConfig`], [`Alpha`] | Planes of `f32`; PNG, JPEG and BMP decoding with bounded memory |
+//! | [`Resize`], [`Filter`], [`Fit`] | Resizing: antialiased, as PyTorch interpolates, padded or cropped |
+//! | [`Normalize`], [`ChannelStatistics`] | Scales: per image, per training set, constants |
+//! | [`ImageFolder`], [`CsvLabels`], [`Busi`], [`DatasetB`] | Readers of published layouts; they give a [`SampleSet`] of [`Sample`]s |
+//! | [`NearDuplicates`] | Finds images that a split must not part |
+//! | [`Fingerprint`] | Which data a result was computed on |
+//! | [`Splitter`], [`Fractions`], [`Holdout`], [`Fold`] | Stratified, grouped, nested splits |
+//! | [`write_split`], [`read_split`], [`named_folds`] | Splits as CSV, for the record |
+//! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
+//! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
+//! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
+//! | [`synthetic`] | Simulated B-mode images with masks |
+//! | [`Error`], [`Result`] | What can go wrong |
+//!
+//! # Features
+//!
+//! `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are passed on to candle; none is on by default.
 
 mod atomic;
+mod augment;
+mod dataset;
 mod error;
 mod image;
+mod loader;
 mod random;
 mod readers;
 mod sha256;
 mod split;
+pub mod synthetic;
 
+pub use augment::{Augment, Border};
+pub use dataset::{Cached, Color, Dataset, Example, ImageFiles, Preprocess};
 pub use error::{Error, Result};
 pub use image::{Alpha, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Resize};
+pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
 pub use readers::{
     Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, Sample, SampleSet,
 };

@@ -79,6 +79,17 @@ impl DecodeConfig {
         self.orientation = orientation;
         self
     }
+
+    fn check_size(&self, (width, height): (u32, u32), path: &Path) -> Result<()> {
+        match u64::from(width) * u64::from(height) > self.max_pixels {
+            false => Ok(()),
+            true => Err(Error::TooLarge {
+                path: path.to_owned(),
+                what: format!("the header says {width}×{height} pixels"),
+                limit: format!("{} pixels", self.max_pixels),
+            }),
+        }
+    }
 }
 
 impl Image {
@@ -112,6 +123,9 @@ impl Image {
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>, config: &DecodeConfig) -> Result<Self> {
         let path = path.as_ref();
         let format = sniff(bytes, path)?;
+        if let Some(size) = png_size(bytes, format) {
+            config.check_size(size, path)?;
+        }
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         let mut limits = image::Limits::default();
         // The decoder's own buffers: at most 8 bytes a pixel, and the file's metadata.
@@ -119,14 +133,7 @@ impl Image {
         reader.limits(limits);
         let failed = |error: ImageError| Error::decode(path, explain(&error, format));
         let mut decoder = reader.into_decoder().map_err(failed)?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > config.max_pixels {
-            return Err(Error::TooLarge {
-                path: path.to_owned(),
-                what: format!("the header says {width}×{height} pixels"),
-                limit: format!("{} pixels", config.max_pixels),
-            });
-        }
+        config.check_size(decoder.dimensions(), path)?;
         if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
             return Err(Error::decode(
                 path,
@@ -174,6 +181,13 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
             "the content is no PNG, JPEG or BMP, whatever the name says; remove or replace it",
         )),
     }
+}
+
+/// Width and height in a PNG's header, which the decoder reads only along with what follows it.
+fn png_size(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
+    let header = bytes.get(12..24).filter(|_| format == ImageFormat::Png)?;
+    let number = |at: usize| header[at..at + 4].iter().fold(0, |n, &b| n << 8 | u32::from(b));
+    header.starts_with(b"IHDR").then(|| (number(4), number(8)))
 }
 
 fn explain(error: &ImageError, format: ImageFormat) -> String {
@@ -230,12 +244,11 @@ fn planes<T: Copy, F: Fn(T) -> f32>(
     let channels = of - usize::from(has_alpha);
     let mut data = Vec::with_capacity(channels * height * width);
     for channel in 0..channels {
-        match has_alpha && alpha == Alpha::OnBlack {
-            true => {
-                data.extend(samples.chunks_exact(of).map(|p| scale(p[channel]) * scale(p[of - 1])))
-            }
-            false => data.extend(samples.chunks_exact(of).map(|p| scale(p[channel]))),
-        }
+        let value = |p: &[T]| match has_alpha && alpha == Alpha::OnBlack {
+            true => scale(p[channel]) * scale(p[of - 1]),
+            false => scale(p[channel]),
+        };
+        data.extend(samples.chunks_exact(of).map(value));
     }
     Image::new(channels, height, width, data)
 }

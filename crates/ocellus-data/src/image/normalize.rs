@@ -26,7 +26,7 @@ pub enum Normalize {
     /// `(x − mean) / max(σ, 1/√n)` over the n values of the image, as TensorFlow's
     /// `per_image_standardization`: a constant image becomes 0.
     Standardize,
-    /// `(x − mean[c]) / std[c]` in channel c, with constants: of ImageNet, say, or of the training
+    /// `(x − mean[c]) / std[c]` in channel c, with constants: of `ImageNet`, say, or of the training
     /// images ([`ChannelStatistics`]). One constant serves all channels.
     Constants {
         /// Subtracted, one a channel or one for all.

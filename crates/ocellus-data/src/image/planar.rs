@@ -102,6 +102,7 @@ impl Image {
     }
 
     /// The values of each plane.
+    #[must_use]
     pub fn planes(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.data.chunks_exact(self.height * self.width)
     }

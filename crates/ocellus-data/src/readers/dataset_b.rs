@@ -85,10 +85,7 @@ impl DatasetB {
         require_folder(&self.root)?;
         let base = child(&self.root, "original")?.unwrap_or_else(|| self.root.clone());
         let masks = child(&self.root, "gt")?.unwrap_or_else(|| self.root.join("GT"));
-        let labels = match self.labels()? {
-            Some(labels) => labels,
-            None => return self.from_folders(&base, &masks),
-        };
+        let Some(labels) = self.labels()? else { return self.by_folders(&base, &masks) };
         let mut samples = Vec::new();
         let mut unused: BTreeMap<&String, &Label> = labels.iter().collect();
         for path in images(&base, false)? {
@@ -127,7 +124,7 @@ impl DatasetB {
         Ok(Some(labels))
     }
 
-    fn from_folders(&self, base: &Path, masks: &Path) -> Result<SampleSet> {
+    fn by_folders(&self, base: &Path, masks: &Path) -> Result<SampleSet> {
         let mut samples = Vec::new();
         for (label, class) in CLASSES.iter().enumerate() {
             let Some(folder) = child(base, class)? else {

@@ -1,0 +1,203 @@
+use std::path::Path;
+
+use crate::{Dataset, DecodeConfig, Error, Example, Image, Resize, Result, SampleSet};
+
+/// The planes of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Color {
+    /// As the file has them.
+    #[default]
+    Keep,
+    /// One gray plane.
+    Gray,
+    /// Red, green and blue; gray is repeated.
+    Rgb,
+}
+
+impl Color {
+    /// The image with these planes.
+    ///
+    /// # Errors
+    ///
+    /// If it has neither one nor three channels and a conversion is asked for.
+    pub fn apply(self, image: Image) -> Result<Image> {
+        match (self, image.channels()) {
+            (Self::Keep, _) | (Self::Gray, 1) | (Self::Rgb, 3) => Ok(image),
+            (Self::Gray, _) => image.to_gray(),
+            (Self::Rgb, _) => image.to_rgb(),
+        }
+    }
+}
+
+/// From a file to an image of a fixed size: all that is done before augmentation.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_data::{Color, Image, Preprocess};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("a.png");
+/// Image::filled(3, 30, 40, 0.5)?.save_png(&path)?;
+/// let image = Preprocess::new(16, 16).with_color(Color::Gray).read(&path)?;
+/// assert_eq!(image.dims(), (1, 16, 16));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Preprocess {
+    /// Limits and choices of decoding.
+    pub decode: DecodeConfig,
+    /// The planes of the result. Gray images are best kept gray here, and made RGB by the loader.
+    pub color: Color,
+    /// The size of the result; the file's own if not set.
+    pub resize: Option<Resize>,
+}
+
+impl Preprocess {
+    /// To this height and width, antialiased, stretched, with the file's planes.
+    #[must_use]
+    pub fn new(height: usize, width: usize) -> Self {
+        Self { resize: Some(Resize::new(height, width)), ..Self::default() }
+    }
+
+    /// Sets the limits and choices of decoding.
+    #[must_use]
+    pub fn with_decode(mut self, decode: DecodeConfig) -> Self {
+        self.decode = decode;
+        self
+    }
+
+    /// Sets the planes of the result.
+    #[must_use]
+    pub fn with_color(mut self, color: Color) -> Self {
+        self.color = color;
+        self
+    }
+
+    /// Sets the size and how it is reached.
+    #[must_use]
+    pub fn with_resize(mut self, resize: Resize) -> Self {
+        self.resize = Some(resize);
+        self
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is no image, is damaged or too large.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Image> {
+        self.apply(Image::open_with(path, &self.decode)?)
+    }
+
+    /// Converts an image that is decoded already.
+    ///
+    /// # Errors
+    ///
+    /// If its channels cannot be converted.
+    pub fn apply(&self, image: Image) -> Result<Image> {
+        let image = self.color.apply(image)?;
+        match &self.resize {
+            Some(resize) => resize.apply(&image),
+            None => Ok(image),
+        }
+    }
+}
+
+/// The image files of a [`SampleSet`], read on demand.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_data::{Dataset, Image, ImageFiles, ImageFolder, Preprocess};
+///
+/// let root = tempfile::tempdir()?;
+/// for class in ["benign", "malignant"] {
+///     std::fs::create_dir(root.path().join(class))?;
+///     Image::filled(1, 30, 40, 0.5)?.save_png(root.path().join(class).join("1.png"))?;
+/// }
+/// let files = ImageFiles::new(ImageFolder::open(root.path())?, Preprocess::new(16, 16));
+/// assert_eq!(files.load(1)?.image.dims(), (1, 16, 16));
+/// assert_eq!(files.name(1), "malignant/1.png");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageFiles {
+    set: SampleSet,
+    preprocess: Preprocess,
+    masks: bool,
+}
+
+impl ImageFiles {
+    /// The set's images, without masks.
+    #[must_use]
+    pub fn new(set: SampleSet, preprocess: Preprocess) -> Self {
+        Self { set, preprocess, masks: false }
+    }
+
+    /// Sets whether masks are read too, where there are any.
+    #[must_use]
+    pub fn with_masks(mut self, masks: bool) -> Self {
+        self.masks = masks;
+        self
+    }
+
+    /// The files, labels and groups.
+    #[must_use]
+    pub fn set(&self) -> &SampleSet {
+        &self.set
+    }
+
+    /// What is done to every file.
+    #[must_use]
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+}
+
+impl Dataset for ImageFiles {
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    fn label(&self, index: usize) -> usize {
+        self.set.samples.get(index).map_or(0, |sample| sample.label)
+    }
+
+    fn name(&self, index: usize) -> String {
+        let path = self.set.samples.get(index).map(|sample| self.set.relative(&sample.path));
+        path.unwrap_or_default()
+    }
+
+    fn load(&self, index: usize) -> Result<Example> {
+        let Some(sample) = self.set.samples.get(index) else {
+            return Err(Error::Setting(format!("no sample {index} among {}", self.len())));
+        };
+        let decoded = Image::open_with(&sample.path, &self.preprocess.decode)?;
+        let size = (decoded.height(), decoded.width());
+        let mut example = Example::new(self.preprocess.apply(decoded)?, sample.label);
+        if self.masks
+            && let Some(mask) = sample.read_mask(&self.preprocess.decode)?
+        {
+            if (mask.height(), mask.width()) != size {
+                return Err(Error::decode(
+                    &sample.path,
+                    format!(
+                        "the image is {}×{} (height×width), its mask {}×{}: they must be of one size",
+                        size.0,
+                        size.1,
+                        mask.height(),
+                        mask.width()
+                    ),
+                ));
+            }
+            example.mask = Some(match &self.preprocess.resize {
+                Some(resize) => resize.apply_mask(&mask)?,
+                None => mask,
+            });
+        }
+        Ok(example)
+    }
+}

@@ -1,0 +1,10 @@
+mod batches;
+mod config;
+#[allow(clippy::module_inception, reason = "a file is its concept")]
+mod loader;
+mod order;
+mod queue;
+
+pub use batches::{Batch, Batches};
+pub use config::{LoaderConfig, OnError, Sampling};
+pub use loader::{Loader, Skipped};
