@@ -15,7 +15,7 @@ use crate::{
 
 const CLASSES: [&str; 3] = ["benign", "malignant", "normal"];
 
-/// BUSI, the breast ultrasound images of Al-Dhabyani et al. [1], in either of two layouts.
+/// BUSI, the breast ultrasound images of Al-Dhabyani et al. \[1\], in either of two layouts.
 ///
 /// ```text
 /// as published                                    cleaned

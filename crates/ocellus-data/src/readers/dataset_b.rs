@@ -15,7 +15,7 @@ use crate::{
 
 const CLASSES: [&str; 2] = ["benign", "malignant"];
 
-/// Dataset B (UDIAT, Sabadell), the 163 breast ultrasound images of Yap et al. [1].
+/// Dataset B (UDIAT, Sabadell), the 163 breast ultrasound images of Yap et al. \[1\].
 ///
 /// ```text
 /// original/000001.png …      the images

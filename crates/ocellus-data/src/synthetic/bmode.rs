@@ -16,7 +16,7 @@ const SPECKLE: u64 = 23;
 ///
 /// Scatterers of layered tissue (skin, fat with Cooper's ligaments, gland, muscle) are convolved
 /// with the point-spread function of a linear probe; their envelope, which is Rayleigh-distributed
-/// speckle, is log-compressed [1]. Beams lose strength with depth and in masses, and gain
+/// speckle, is log-compressed \[1\]. Beams lose strength with depth and in masses, and gain
 /// compensation lifts them again.
 ///
 /// Benign masses tend to be smooth, oval, wider than tall, with a thin capsule and enhancement
