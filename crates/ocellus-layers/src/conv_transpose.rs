@@ -150,7 +150,7 @@ impl ConvTranspose2dConfig {
 /// # Parameters
 ///
 /// - `weight`: `(in_channels, out_channels / groups, kernel height, kernel width)`, drawn from
-///   U(−1/√fan, 1/√fan) with fan = out_channels / groups · kernel area, as PyTorch does
+///   U(−1/√fan, 1/√fan) with fan = `out_channels` / groups · kernel area, as PyTorch does
 /// - `bias`: `(out_channels)`, likewise
 ///
 /// # Examples

@@ -15,10 +15,12 @@ use std::sync::{
 /// use ocellus_layers::Noise;
 ///
 /// let noise = Noise::seeded(7);
-/// let first = noise.at(0).draw("head.dropout");
-/// assert_ne!(first, noise.at(1).draw("head.dropout"));
-/// assert_eq!(first, noise.at(0).draw("head.dropout"));
+/// let first = noise.draw("head.dropout");
 /// assert_ne!(first, noise.draw("other.dropout"));
+/// noise.at(1);
+/// assert_ne!(first, noise.draw("head.dropout"));
+/// noise.at(0);
+/// assert_eq!(first, noise.draw("head.dropout"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Noise {
@@ -34,9 +36,8 @@ impl Noise {
     }
 
     /// Moves to a step, for all clones too.
-    pub fn at(&self, step: u64) -> &Self {
+    pub fn at(&self, step: u64) {
         self.step.store(step, Ordering::Relaxed);
-        self
     }
 
     /// The seed.
@@ -65,7 +66,7 @@ fn fnv1a(text: &str) -> u64 {
     })
 }
 
-/// SplitMix64's finalizer: every bit of the result depends on every bit of the argument.
+/// The finalizer of `SplitMix64`: every bit of the result depends on every bit of the argument.
 fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
     use crate::BinaryCrossEntropy;
 
-    /// p_t, the ensemble with log-cosh averaged over two classes, and with its sum.
+    /// The probability of the true class, the ensemble with log-cosh averaged over two classes, and with its sum.
     const CASES: [(f64, f64, f64); 3] =
         [(0.5, 0.406631, 0.466688), (0.9, 0.055176, 0.057672), (0.1, 1.331208, 1.511123)];
 

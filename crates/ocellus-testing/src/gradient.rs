@@ -29,7 +29,7 @@ pub fn check_gradients(
             panic!("input {which} gets no gradient")
         };
         let analytic = analytic.flatten_all()?.to_vec1::<f64>()?;
-        let plain: Vec<Tensor> = vars.iter().map(|v| v.as_detached_tensor()).collect();
+        let plain: Vec<Tensor> = vars.iter().map(Var::as_detached_tensor).collect();
         let values = plain[which].flatten_all()?.to_vec1::<f64>()?;
         for (i, &g) in analytic.iter().enumerate() {
             let at = |delta: f64| -> Result<f64> {

@@ -25,7 +25,8 @@ impl Filled {
     ) -> Result<(M, Self)> {
         let names = Names::default();
         build(VarBuilder::from_backend(Box::new(names.clone()), dtype, Device::Cpu))?;
-        let mut names = std::mem::take(&mut *names.0.lock().unwrap());
+        let mut names =
+            std::mem::take(&mut *names.0.lock().expect("no test panicked while it held the lock"));
         names.sort();
         let phases = names.into_iter().enumerate().map(|(k, name)| (name, first + k)).collect();
         let filled = Self { phases: Arc::new(phases), vars: Arc::default() };
@@ -34,12 +35,12 @@ impl Filled {
     }
 
     pub(crate) fn var(&self, name: &str) -> Var {
-        self.vars.lock().unwrap()[name].clone()
+        self.vars.lock().expect("no test panicked while it held the lock")[name].clone()
     }
 
     /// The number of values, and how many of them are running statistics.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let vars = self.vars.lock().unwrap();
+        let vars = self.vars.lock().expect("no test panicked while it held the lock");
         let count = |keep: fn(&str) -> bool| -> usize {
             vars.iter().filter(|(name, _)| keep(name)).map(|(_, var)| var.elem_count()).sum()
         };
@@ -59,7 +60,10 @@ impl SimpleBackend for Filled {
         };
         let var = Var::from_tensor(&values.to_dtype(DType::F32)?.to_dtype(dtype)?)?;
         let tensor = var.as_tensor().clone();
-        self.vars.lock().unwrap().insert(name.to_owned(), var);
+        self.vars
+            .lock()
+            .expect("no test panicked while it held the lock")
+            .insert(name.to_owned(), var);
         Ok(tensor)
     }
 
@@ -78,7 +82,7 @@ struct Names(Arc<Mutex<Vec<String>>>);
 
 impl SimpleBackend for Names {
     fn get(&self, s: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
-        self.0.lock().unwrap().push(name.to_owned());
+        self.0.lock().expect("no test panicked while it held the lock").push(name.to_owned());
         Tensor::zeros(s, dtype, device)
     }
 

@@ -54,8 +54,8 @@ impl Gated {
 ///
 /// Under the names of the AG-Networks' published code:
 ///
-/// - `theta.weight`: `(inter, in, s, s)`, the paper's W_x; `theta.bias` by choice
-/// - `phi.weight`: `(inter, gate, 1, 1)`, `phi.bias`: `(inter)`: the paper's W_g and b_g
+/// - `theta.weight`: `(inter, in, s, s)`, the paper's `W_x`; `theta.bias` by choice
+/// - `phi.weight`: `(inter, gate, 1, 1)`, `phi.bias`: `(inter)`: the paper's `W_g` and `b_g`
 /// - `psi.weight`: `(1, inter, 1, 1)`, `psi.bias`: `(1)`
 /// - `theta_norm.*`, `phi_norm.*`, `psi_norm.*`: with batch normalization
 /// - `W.0.weight`, `W.0.bias`, `W.1.*`: with the output transform
