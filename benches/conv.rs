@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ocellus::candle::{Device, Result, Tensor, Var};
 use ocellus::ops::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d};
 
@@ -91,7 +91,7 @@ fn bench(c: &mut Criterion, shape: &Shape) -> Result<()> {
     let (x_var, weight_var) = (Var::from_tensor(&x)?, Var::from_tensor(&weight)?);
 
     let mut group = c.benchmark_group("forward");
-    group.throughput(Throughput::Elements(shape.operations()));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(shape.operations()));
     let id = |variant| BenchmarkId::new(variant, shape.name);
     group.bench_function(id("ocellus"), |b| b.iter(|| shape.ours(&x, &weight)));
     group.bench_function(id("candle"), |b| b.iter(|| shape.candle(&x, &weight)));
@@ -103,6 +103,7 @@ fn bench(c: &mut Criterion, shape: &Shape) -> Result<()> {
         ("backward", x_var.as_tensor(), weight_var.as_tensor(), 2),
     ] {
         let mut group = c.benchmark_group(pass);
+        group.sampling_mode(SamplingMode::Flat);
         group.throughput(Throughput::Elements(passes * shape.operations()));
         let y = shape.ours(x, weight)?;
         group.bench_function(id("ocellus"), |b| b.iter(|| y.backward()));
