@@ -1,1 +1,4 @@
 //! Tests that need more than one crate of the family: one binary, a module a theme.
+
+mod parameters;
+mod training;

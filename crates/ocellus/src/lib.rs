@@ -1,5 +1,32 @@
 //! Deep-learning building blocks and complete systems for medical and satellite images, on
-//! [candle](candle_core).
+//! [candle](candle_core): one dependency for the whole family.
+//!
+//! ```
+//! use ocellus::candle::{Device, Tensor};
+//! use ocellus::losses::{CrossEntropy, LogCosh, Loss};
+//!
+//! let logits = Tensor::new(&[[0.5f32, -0.5]], &Device::Cpu)?;
+//! let target = Tensor::new(&[0u32], &Device::Cpu)?;
+//! let ensemble = (CrossEntropy::default().weighted(0.5), LogCosh::softmax().weighted(0.5));
+//! assert!(ensemble.forward(&logits, &target)?.to_scalar::<f32>()? < 0.2);
+//! # Ok::<(), ocellus::candle::Error>(())
+//! ```
+//!
+//! | Module | Feature | What |
+//! | --- | --- | --- |
+//! | [`ops`] | | differentiable operations with exact gradients |
+//! | [`params`] | | weights: named, seeded, freezable, loaded with a report |
+//! | [`layers`] | | attention gates, blocks, batch normalization, seeded dropout |
+//! | [`losses`] | | losses that take logits and add up to ensembles |
+//! | [`metrics`] | | counts, curves, calibration, intervals, paired tests |
+//! | `train` | `train` | optimizers, schedules, `fit` |
+//! | `backbones` | `backbones` | VGG with stages, taps and published weights |
+//! | `data` | `data` | readers, grouped splits, augmentation, loaders, synthetic ultrasound |
+//! | `figures` | `figures` | figures and the HTML report |
+//! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
+//!
+//! `full` turns all of them on. `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's device
+//! features, for the whole family.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use candle_core as candle;
