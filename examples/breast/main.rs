@@ -1,3 +1,43 @@
-//! Classifies breast lesions in ultrasound images.
+//! Classifies breast lesions in ultrasound images: the systems of Kalafi et al. (2021).
+#![allow(clippy::print_stdout, reason = "a program reports to its user")]
 
-fn main() {}
+mod cli;
+mod commands;
+mod compare;
+mod dataset;
+mod drawings;
+mod files;
+mod fitting;
+mod outcome;
+mod predict;
+mod progress;
+mod report;
+mod run;
+mod setup;
+mod statistics;
+mod views;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let Cli { command, settings } = Cli::parse();
+    let outcome = match command {
+        None => commands::demo(&settings),
+        Some(Command::Table1 { rows }) => commands::table_1(&settings, &rows),
+        Some(Command::Ablate) => commands::ablate(&settings),
+        Some(Command::Train) => commands::train(&settings),
+        Some(Command::Evaluate { model }) => commands::evaluate(&settings, &model),
+        Some(Command::Predict { model, images }) => predict::predict(&settings, &model, &images),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

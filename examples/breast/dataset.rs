@@ -1,0 +1,197 @@
+//! The images of a run: read from a folder, or made.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use ocellus::data::{
+    Busi, CsvLabels, DatasetB, DecodeConfig, Image, ImageFolder, NearDuplicates, Resize, SampleSet,
+    synthetic::BMode,
+};
+use rayon::prelude::*;
+
+use crate::{
+    cli::{GroupBy, Settings},
+    progress,
+};
+
+/// Images of the network's size with what is known of them.
+pub(crate) struct Dataset {
+    pub(crate) name: String,
+    pub(crate) classes: Vec<String>,
+    pub(crate) files: Vec<String>,
+    pub(crate) labels: Vec<usize>,
+    /// Images of one group stay on one side of every split.
+    pub(crate) groups: Vec<usize>,
+    /// Gray, square.
+    pub(crate) images: Vec<Image>,
+    /// The lesion's outline where it is known, of the images' size.
+    pub(crate) masks: Vec<Option<Image>>,
+    pub(crate) fingerprint: String,
+    /// Files that could not be read, with the reason.
+    pub(crate) skipped: Vec<String>,
+}
+
+impl Dataset {
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// "341 benign, 163 malignant"
+    pub(crate) fn counts(&self) -> String {
+        let count = |class| self.labels.iter().filter(|&&l| l == class).count();
+        let parts: Vec<String> =
+            self.classes.iter().enumerate().map(|(i, c)| format!("{} {c}", count(i))).collect();
+        parts.join(", ")
+    }
+
+    /// How many groups there are, and how many images share one.
+    pub(crate) fn group_summary(&self) -> String {
+        let mut sizes = vec![0usize; self.groups.iter().max().map_or(0, |m| m + 1)];
+        self.groups.iter().for_each(|&g| sizes[g] += 1);
+        let shared: usize = sizes.iter().filter(|&&s| s > 1).sum();
+        format!("{} groups; {shared} images share one", sizes.iter().filter(|&&s| s > 0).count())
+    }
+}
+
+/// Opens `--data`, or makes synthetic images of `size`².
+pub(crate) fn open(settings: &Settings, size: usize) -> Result<Dataset> {
+    match &settings.data {
+        Some(path) => read(path, settings, size),
+        None => synthetic(settings, size),
+    }
+}
+
+fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
+    let count = if settings.quick { 160 } else { 480 };
+    let generator = BMode::new(size, size).with_seed(settings.seed);
+    let bar = progress::bar(count as u64, "synthetic ultrasound images");
+    let scans = (0..count)
+        .into_par_iter()
+        .map(|i| {
+            let scan = generator.example(i);
+            bar.inc(1);
+            scan
+        })
+        .collect::<ocellus::data::Result<Vec<_>>>()?;
+    bar.finish_and_clear();
+    let mut set = Dataset {
+        name: format!("synthetic B-mode images, seed {}", settings.seed),
+        classes: vec!["benign".to_owned(), "malignant".to_owned()],
+        files: (0..count).map(|i| format!("synthetic-{i:04}")).collect(),
+        labels: Vec::new(),
+        groups: (0..count).collect(),
+        images: Vec::new(),
+        masks: Vec::new(),
+        fingerprint: format!("BMode seed {} count {count} size {size}", settings.seed),
+        skipped: Vec::new(),
+    };
+    for scan in scans {
+        set.labels.push(scan.label);
+        set.images.push(scan.image);
+        set.masks.push(scan.mask);
+    }
+    Ok(set)
+}
+
+fn read(path: &Path, settings: &Settings, size: usize) -> Result<Dataset> {
+    let set = grouped(layout(path, settings.normal)?, settings.group_by)?;
+    let resize = Resize::new(size, size);
+    let decode = DecodeConfig::default();
+    let bar = progress::bar(set.len() as u64, "reading images");
+    let read: Vec<_> = set
+        .samples
+        .par_iter()
+        .map(|sample| -> ocellus::data::Result<_> {
+            bar.inc(1);
+            let image = resize.apply(&Image::open_with(&sample.path, &decode)?.to_gray()?)?;
+            let mask = sample.read_mask(&decode)?;
+            Ok((image, mask.map(|m| resize.apply_mask(&m)).transpose()?))
+        })
+        .collect();
+    bar.finish_and_clear();
+    let groups = set.group_ids();
+    let mut data = Dataset {
+        name: path.display().to_string(),
+        classes: set.classes.clone(),
+        files: Vec::new(),
+        labels: Vec::new(),
+        groups: Vec::new(),
+        images: Vec::new(),
+        masks: Vec::new(),
+        fingerprint: set.fingerprint()?.sha256,
+        skipped: Vec::new(),
+    };
+    for ((sample, group), read) in set.samples.iter().zip(groups).zip(read) {
+        match read {
+            Ok((image, mask)) => {
+                data.files.push(set.relative(&sample.path));
+                data.labels.push(sample.label);
+                data.groups.push(group);
+                data.images.push(image);
+                data.masks.push(mask);
+            }
+            Err(error) if settings.strict => return Err(error.into()),
+            Err(error) => data.skipped.push(error.to_string()),
+        }
+    }
+    report_skipped(&data)?;
+    Ok(data)
+}
+
+fn report_skipped(data: &Dataset) -> Result<()> {
+    for reason in &data.skipped {
+        eprintln!("skipped: {reason}");
+    }
+    for (class, name) in data.classes.iter().enumerate() {
+        if !data.labels.contains(&class) {
+            bail!("no readable image of class {name} is left in {}", data.name)
+        }
+    }
+    Ok(())
+}
+
+/// Tells the layout from what is there.
+fn layout(path: &Path, normal: bool) -> Result<SampleSet> {
+    if !path.exists() {
+        bail!("no data at {}: give a folder of images or a CSV file", path.display())
+    }
+    if path.is_file() {
+        return Ok(CsvLabels::open(path)?);
+    }
+    let cleaned = path.join("labels.csv").is_file() && path.join("images").is_dir();
+    let original = path.join("benign").is_dir()
+        && path.join("benign").read_dir().is_ok_and(|files| {
+            files.flatten().any(|f| f.file_name().to_string_lossy().contains("_mask"))
+        });
+    if cleaned || original {
+        return Ok(Busi::new(path).with_normal(normal).read()?);
+    }
+    if path.join("original").is_dir() && path.join("GT").is_dir() {
+        return Ok(DatasetB::open(path)?);
+    }
+    ImageFolder::open(path).with_context(|| {
+        format!(
+            "{} is no BUSI folder, no Dataset B folder and has no folder a class",
+            path.display()
+        )
+    })
+}
+
+fn grouped(mut set: SampleSet, group_by: GroupBy) -> Result<SampleSet> {
+    match group_by {
+        GroupBy::Auto => {}
+        GroupBy::NearDuplicates => {
+            let duplicates = NearDuplicates::default().find(&set)?;
+            set = set.with_groups_joined(&duplicates)?;
+        }
+        GroupBy::Prefix => {
+            for sample in &mut set.samples {
+                let name = sample.path.file_stem().unwrap_or_default().to_string_lossy();
+                let prefix = name.split(['_', '-', ' ']).next().unwrap_or(&name);
+                sample.group = Some(prefix.to_owned());
+            }
+        }
+        GroupBy::None => set.samples.iter_mut().for_each(|s| s.group = None),
+    }
+    Ok(set)
+}

@@ -1,0 +1,260 @@
+//! The figures of a report.
+
+use anyhow::Result;
+use ocellus::{
+    figures::{
+        CalibrationCurve, CalibrationPlot, Color, ConfusionPlot, Figure, GalleryPlot, OverlayPlot,
+        Panels, Picture, PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Section, Tile,
+        TrainingPanel, TrainingPlot,
+    },
+    metrics::{self, CalibrationBins, DeLong},
+};
+
+use crate::{
+    compare::RowResult,
+    files,
+    outcome::{Prediction, certainty, confusion, counts, labels_and_scores},
+    run::Run,
+};
+
+/// Curves, confusion matrices, training; each figure is written as SVG and PNG too.
+pub(crate) fn sections(run: &Run, results: &[RowResult]) -> Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    if let Some(roc) = roc(run, results)? {
+        keep(run, "roc", &roc)?;
+        sections.push(Section::new("ROC curves").with_figure(
+            &roc,
+            "All images together, each scored by a network that has not seen it. Points: the \
+             threshold chosen on the inner split.",
+        )?);
+    }
+    if let Some(curves) = precision_recall(run, results)? {
+        keep(run, "precision-recall", &curves)?;
+        sections.push(Section::new("Precision and recall").with_figure(
+            &curves,
+            "All images together. The line across is the share of the positive class: what guessing \
+             gives.",
+        )?);
+    }
+    let matrices = confusions(run, results)?;
+    keep(run, "confusion", &Panels::new(3.min(matrices.len())).with_letters().draw(&matrices)?)?;
+    sections.push(Section::new("Confusion matrices").with_figures(
+        &matrices,
+        "Rows are true classes, columns predictions; counts and shares of the row.",
+    )?);
+    let attention = attention(run, results)?;
+    if !attention.is_empty() {
+        keep(run, "attention", &Panels::new(1).draw(&attention)?)?;
+        sections.push(Section::new("Where the network looked").with_figures(
+            &attention,
+            "The two clearest images and the two worst errors of the first fold, none of them seen in \
+             training. Bright: what the gate lets through. The line is the lesion as outlined by the \
+             data set, which the network was never told.",
+        )?);
+    }
+    let worst = worst_errors(run, results)?;
+    if !worst.is_empty() {
+        sections.push(Section::new("Worst errors").with_figures(
+            &worst,
+            "The most confident errors of the last network: truth, prediction and its probability.",
+        )?);
+    }
+    if let Some(figures) = reliability(run, results)? {
+        sections.push(Section::new("Calibration").with_figures(
+            &figures,
+            "Left: how often images of a predicted probability are truly positive. Right: the scores \
+             of the last network by true class, with its mean threshold.",
+        )?);
+    }
+    let curves = training(results)?;
+    if !curves.is_empty() {
+        keep(run, "training", &Panels::new(2).draw(&curves)?)?;
+        sections.push(Section::new("Training").with_figures(
+            &curves,
+            "The first fold. The marked epoch had the highest AUROC on the inner validation images; \
+             its weights were kept.",
+        )?);
+    }
+    Ok(sections)
+}
+
+fn keep(run: &Run, name: &str, figure: &Figure) -> Result<()> {
+    files::write(run.out.join(format!("{name}.svg")), figure.to_svg()?.as_bytes())?;
+    files::write(run.out.join(format!("{name}.png")), &figure.to_png_scaled(2.)?)?;
+    Ok(())
+}
+
+/// `None` where a class is missing among the images.
+fn roc(run: &Run, results: &[RowResult]) -> Result<Option<Figure>> {
+    let mut plot = RocPlot::new().with_title(format!("Positive class: {}", run.positive()));
+    for result in results {
+        let predictions = result.predictions();
+        let (labels, scores) = labels_and_scores(&predictions, run.card.positive);
+        let Ok(curve) = metrics::RocCurve::corners(&labels, &scores) else { return Ok(None) };
+        let mut drawn = RocCurve::new(
+            result.row.title(),
+            &curve.false_positive_rates,
+            &curve.true_positive_rates,
+        )
+        .with_auc(curve.area());
+        if let Ok(interval) = DeLong::new(&labels, &scores).and_then(|d| d.interval(0.95)) {
+            drawn = drawn.with_interval(interval.lower, interval.upper);
+        }
+        let at = counts(&predictions, run.card.positive);
+        if let (Some(specificity), Some(sensitivity)) = (at.specificity(), at.sensitivity()) {
+            drawn = drawn.with_operating_point(1. - specificity, sensitivity);
+        }
+        plot = plot.with_curve(drawn);
+    }
+    Ok(Some(plot.draw()?))
+}
+
+/// `None` where a class is missing among the images.
+fn precision_recall(run: &Run, results: &[RowResult]) -> Result<Option<Figure>> {
+    let mut plot = PrPlot::new().with_title(format!("Positive class: {}", run.positive()));
+    for result in results {
+        let (labels, scores) = labels_and_scores(&result.predictions(), run.card.positive);
+        let Ok(curve) = metrics::PrCurve::corners(&labels, &scores) else { return Ok(None) };
+        let mut drawn = PrCurve::new(result.row.title(), &curve.recalls, &curve.precisions);
+        if let Ok(area) = metrics::average_precision(&labels, &scores) {
+            drawn = drawn.with_average_precision(area);
+        }
+        let positives = labels.iter().filter(|&&l| l).count();
+        plot = plot.with_curve(drawn).with_prevalence(positives as f64 / labels.len() as f64);
+    }
+    Ok(Some(plot.draw()?))
+}
+
+fn confusions(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {
+    let classes = &run.card.classes;
+    results
+        .iter()
+        .map(|result| {
+            let counts = confusion(&result.predictions(), classes.len(), run.card.positive);
+            let plot = ConfusionPlot::new(classes, &counts).with_title(result.row.title());
+            Ok(plot.with_positive(run.card.positive).draw()?)
+        })
+        .collect()
+}
+
+/// Empty where nothing was trained.
+fn training(results: &[RowResult]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for result in results {
+        let Some(fold) = result.folds.first().filter(|f| !f.history.is_empty()) else { continue };
+        let of = |value: fn(&ocellus::train::EpochRecord) -> Option<f64>| -> Option<Vec<f64>> {
+            fold.history.iter().map(value).collect()
+        };
+        let mut loss = TrainingPanel::new("loss");
+        if let Some(values) = of(|e| Some(e.train_loss)) {
+            loss = loss.with_series("training", &values);
+        }
+        if let Some(values) = of(|e| e.validation_loss) {
+            loss = loss.with_series("validation", &values);
+        }
+        let mut plot = TrainingPlot::new().with_title(result.row.title()).with_panel(loss);
+        if let Some(values) = of(|e| e.metrics.get("auroc").copied()) {
+            let panel = TrainingPanel::new("AUROC").with_series("validation", &values);
+            plot = plot.with_panel(panel);
+        }
+        figures.extend(plot.with_best_epoch(fold.best_epoch + 1).draw_panels()?);
+    }
+    Ok(figures)
+}
+
+fn picture(run: &Run, index: usize) -> Result<Picture> {
+    let image = run.views.image(index);
+    let (channels, height, width) = image.dims();
+    Ok(Picture::from_planes(channels, height, width, image.data())?)
+}
+
+/// "malignant, called benign (0.91)"
+fn verdict(run: &Run, prediction: &Prediction) -> String {
+    let class = prediction.class(run.card.positive);
+    let (truth, called) = (&run.card.classes[prediction.truth], &run.card.classes[class]);
+    let probability = prediction.probabilities[class];
+    if prediction.truth == class {
+        format!("{truth} ({probability:.2})")
+    } else {
+        format!("{truth}, called {called} ({probability:.2})")
+    }
+}
+
+/// Overlays of the last row that has a gate, from its first fold.
+fn attention(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {
+    let gated = results.iter().rev().find_map(|r| r.folds.first().filter(|f| !f.looks.is_empty()));
+    let Some(fold) = gated else { return Ok(Vec::new()) };
+    let mut figures = Vec::new();
+    for look in fold.looks.iter().rev() {
+        let Some(prediction) = fold.predictions.iter().find(|p| p.index == look.index) else {
+            continue;
+        };
+        let picture = picture(run, look.index)?;
+        let mut plot = OverlayPlot::new(&picture, look.side, look.side, &look.map)
+            .with_title(verdict(run, prediction))
+            .with_names("image", "attention", "overlay");
+        if let Some(mask) = &run.data.masks[look.index] {
+            let outline: Vec<u8> = mask.data().iter().map(|&v| u8::from(v > 0.5)).collect();
+            if outline.contains(&1) {
+                plot = plot.with_contour(mask.width(), mask.height(), &outline, "outlined lesion");
+            }
+        }
+        figures.push(plot.draw()?);
+    }
+    Ok(figures)
+}
+
+fn worst_errors(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {
+    let Some(result) = results.last() else { return Ok(Vec::new()) };
+    let mut errors = result.predictions();
+    errors.retain(|p| p.class(run.card.positive) != p.truth);
+    errors.sort_by(|a, b| certainty(a).total_cmp(&certainty(b)));
+    if errors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut plot = GalleryPlot::new(4);
+    for error in errors.iter().take(8) {
+        let caption = format!("{}\n{}", error.file, verdict(run, error));
+        let tile = Tile::new(&picture(run, error.index)?).with_caption(caption);
+        plot = plot.with_tile(tile.with_frame(Color::VERMILLION));
+    }
+    Ok(plot.draw_tiles()?)
+}
+
+/// `None` where a class is missing among the images.
+fn reliability(run: &Run, results: &[RowResult]) -> Result<Option<Vec<Figure>>> {
+    let mut plot = CalibrationPlot::new().with_title("Calibration");
+    for result in results {
+        let (labels, scores) = labels_and_scores(&result.predictions(), run.card.positive);
+        let mut bins = CalibrationBins::uniform(10)?;
+        if bins.add_all(&labels, &scores).is_err() {
+            return Ok(None);
+        }
+        let curve = bins.curve();
+        let of = |value: fn(&metrics::ReliabilityBin) -> f64| -> Vec<f64> {
+            curve.iter().map(value).collect()
+        };
+        let counts: Vec<u64> = curve.iter().map(|bin| bin.count).collect();
+        plot = plot.with_curve(CalibrationCurve::new(
+            result.row.title(),
+            &of(|bin| bin.mean_predicted),
+            &of(|bin| bin.fraction_positive),
+            &counts,
+        ));
+    }
+    let Some(last) = results.last() else { return Ok(None) };
+    let predictions = last.predictions();
+    let threshold = predictions.iter().map(|p| p.threshold).sum::<f64>() / predictions.len() as f64;
+    let mut scores = ScorePlot::new(format!("probability of {}", run.positive()))
+        .with_title(last.row.title())
+        .with_threshold(threshold);
+    for (class, name) in run.card.classes.iter().enumerate() {
+        let of_class = predictions.iter().filter(|p| p.truth == class);
+        let values: Vec<f64> = of_class.map(|p| p.probabilities[run.card.positive]).collect();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        scores = scores.with_class(name, &values);
+    }
+    Ok(Some(vec![plot.draw()?, scores.draw()?]))
+}

@@ -1,0 +1,148 @@
+//! `predict` and `evaluate`: a saved network on other images.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use ocellus::{
+    breast::Classifier,
+    candle::{Device, Tensor},
+    data::{DecodeConfig, Image, Resize},
+    figures::{OverlayPlot, Picture},
+};
+use serde::Serialize;
+
+use crate::{
+    cli::Settings,
+    files,
+    setup::{self, Card},
+};
+
+/// One line of the output of `predict`.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    file: String,
+    class: &'a str,
+    probability: f64,
+    probabilities: std::collections::BTreeMap<&'a str, f64>,
+    threshold: f64,
+    positive_class: &'a str,
+    overlay: Option<PathBuf>,
+}
+
+/// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
+pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let device = setup::device(&settings.device)?;
+    let (card, network, _) = setup::open(model, &device)?;
+    let files = files(inputs)?;
+    let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/predictions"));
+    std::fs::create_dir_all(&out)
+        .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
+    let mut failed = 0;
+    for file in &files {
+        match one(file, &card, &network, &device, &out) {
+            Ok(line) => writeln!(std::io::stdout(), "{line}")?,
+            Err(error) if settings.strict => return Err(error),
+            Err(error) => {
+                failed += 1;
+                eprintln!("skipped: {error:#}");
+            }
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} of {} images could not be read", files.len())
+    }
+    Ok(())
+}
+
+/// The images named, and those in the folders named.
+fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            files.push(input.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(input)
+            .with_context(|| format!("the folder {} cannot be read", input.display()))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            if ["png", "jpg", "jpeg", "bmp"].contains(&extension.as_str()) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        if found.is_empty() {
+            bail!("the folder {} holds no PNG, JPEG or BMP image", input.display())
+        }
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+fn one(
+    file: &Path,
+    card: &Card,
+    network: &Classifier,
+    device: &Device,
+    out: &Path,
+) -> Result<String> {
+    let original = Image::open_with(file, &DecodeConfig::default())?.to_gray()?;
+    let size = card.image_size;
+    let small = Resize::new(size, size).apply(&original)?;
+    let x = Image::stack(&[small.to_rgb()?], device)?;
+    let seen = network.explain(&x)?;
+    let probabilities: Vec<f64> =
+        seen.probabilities.squeeze(0)?.to_vec1::<f32>()?.into_iter().map(f64::from).collect();
+    let prediction = crate::outcome::Prediction {
+        index: 0,
+        file: file.display().to_string(),
+        truth: 0,
+        threshold: card.threshold,
+        probabilities: probabilities.clone(),
+    };
+    let class = prediction.class(card.positive);
+    let overlay = match seen.map {
+        Some(map) => Some(overlay(file, card, class, probabilities[class], &original, &map, out)?),
+        None => None,
+    };
+    let line = Line {
+        file: file.display().to_string(),
+        class: &card.classes[class],
+        probability: probabilities[class],
+        probabilities: card.classes.iter().map(String::as_str).zip(probabilities).collect(),
+        threshold: card.threshold,
+        positive_class: &card.classes[card.positive],
+        overlay,
+    };
+    Ok(serde_json::to_string(&line)?)
+}
+
+/// Image, map and both together beside the file's name: what the network looked at.
+fn overlay(
+    file: &Path,
+    card: &Card,
+    class: usize,
+    probability: f64,
+    image: &Image,
+    map: &Tensor,
+    out: &Path,
+) -> Result<PathBuf> {
+    let (_, _, height, width) = map.dims4()?;
+    let values = map.flatten_all()?.to_vec1::<f32>()?;
+    let picture =
+        Picture::from_planes(image.width(), image.height(), image.channels(), image.data())?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let figure = OverlayPlot::new(&picture, width, height, &values)
+        .with_title(name.clone())
+        .with_caption(format!("{} {probability:.2}", card.classes[class]))
+        .with_names("image", "attention", "overlay")
+        .draw()?;
+    let path = out.join(format!("{name}-attention.png"));
+    files::write(&path, &figure.to_png_scaled(2.)?)?;
+    Ok(path)
+}

@@ -1,0 +1,315 @@
+//! What a run leaves: the table on the terminal, `results.json`, `predictions.csv`, figures, `report.html`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ocellus::{
+    breast::TABLE_1,
+    figures::{Best, Cell, Report, Section, Table},
+    metrics::{BootstrapConfig, Resampling, auroc, bootstrap, gather, mean_interval},
+};
+use serde_json::json;
+
+use crate::{
+    compare::{RowResult, Split},
+    drawings, files,
+    outcome::{self, Figures},
+    run::Run,
+    statistics::{self, Comparison},
+};
+
+/// What a report is about.
+pub(crate) struct Story {
+    title: String,
+    summary: String,
+    /// Whether the rows are those of the paper's Table 1.
+    beside_the_paper: bool,
+}
+
+impl Story {
+    pub(crate) fn demo() -> Self {
+        Self {
+            title: "Breast lesions in synthetic ultrasound".to_owned(),
+            summary: "The proposed network and its plain sibling, both small and trained from random \
+                      weights on images made by a generator. The figures say that the pipeline works; \
+                      they say nothing about patients."
+                .to_owned(),
+            beside_the_paper: false,
+        }
+    }
+
+    pub(crate) fn table_1(folds: usize) -> Self {
+        Self {
+            title: "Breast lesions in ultrasound: Table 1".to_owned(),
+            summary: format!(
+                "The networks and losses of the paper's Table 1, {folds}-fold cross-validation. Images \
+                 of one group stay in one fold; epoch and threshold are chosen on an inner split."
+            ),
+            beside_the_paper: true,
+        }
+    }
+
+    pub(crate) fn ablation() -> Self {
+        Self {
+            title: "Breast lesions in ultrasound: neurons and loss weights".to_owned(),
+            summary:
+                "α : β of the loss ensemble from 0 : 1 to 1 : 0, and 4096 instead of 10 neurons."
+                    .to_owned(),
+            beside_the_paper: false,
+        }
+    }
+
+    pub(crate) fn training() -> Self {
+        Self {
+            title: "Breast lesions in ultrasound: one network".to_owned(),
+            summary: "One network, and its figures on images held out.".to_owned(),
+            beside_the_paper: false,
+        }
+    }
+
+    pub(crate) fn evaluation(model: &Path) -> Self {
+        Self {
+            title: "Breast lesions in ultrasound: evaluation".to_owned(),
+            summary: format!("The network {} on other images.", model.display()),
+            beside_the_paper: false,
+        }
+    }
+}
+
+/// Writes everything and prints the table.
+pub(crate) fn write(
+    run: &Run,
+    results: &[RowResult],
+    splits: &[Split],
+    story: &Story,
+) -> Result<()> {
+    let positive = run.card.positive;
+    let comparisons = statistics::against_the_last(results, positive);
+    println!("{}", terminal(run, results));
+    let rows: Vec<_> = results.iter().map(|r| summary(r, positive)).collect();
+    let record = json!({
+        "title": story.title,
+        "settings": format!("{:?}", run.settings),
+        "network": run.card,
+        "protocol": format!("{:?}", run.protocol),
+        "data": {"name": run.data.name, "fingerprint": run.data.fingerprint, "classes": run.data.counts(),
+                 "groups": run.data.group_summary(), "skipped": run.data.skipped},
+        "positive_class": run.positive(),
+        "splits": splits,
+        "rows": rows,
+        "comparisons": comparisons,
+    });
+    files::write(run.out.join("results.json"), &serde_json::to_vec_pretty(&record)?)?;
+    for result in results {
+        let table = outcome::to_csv(&result.predictions(), &run.card.classes, positive)?;
+        files::write(run.out.join(format!("predictions-{}.csv", result.row.slug)), &table)?;
+    }
+    let file = run.out.join("report.html");
+    html(run, results, splits, story, &comparisons)?.with_run(&record)?.save(&file)?;
+    println!("report: {}", file.display());
+    Ok(())
+}
+
+/// One row's figures for machines.
+fn summary(result: &RowResult, positive: usize) -> serde_json::Value {
+    let folds = result.figures(positive);
+    let pooled = outcome::figures(&result.predictions(), positive);
+    json!({
+        "slug": result.row.slug, "network": result.row.network, "loss": result.row.loss,
+        "parameters": result.parameters, "pooled": pooled, "folds": folds,
+        "best_epochs": result.folds.iter().map(|f| f.best_epoch).collect::<Vec<_>>(),
+        "seconds": result.folds.iter().map(|f| f.seconds).sum::<f64>(),
+    })
+}
+
+/// A figure of a row: the mean over folds with its deviation, or the one value there is.
+fn cell(result: &RowResult, column: usize, positive: usize) -> Option<(f64, f64)> {
+    let of = |figures: &Figures| figures.values()[column];
+    let values: Option<Vec<f64>> = result.figures(positive).iter().map(of).collect();
+    outcome::mean_and_deviation(&values?)
+}
+
+fn terminal(run: &Run, results: &[RowResult]) -> String {
+    let many = results.iter().any(|r| r.folds.len() > 1);
+    let width = results.iter().map(|r| r.row.title().chars().count()).max().unwrap_or(0).max(7);
+    let mut lines = vec![format!("positive class: {}", run.positive())];
+    let mut head = format!("{:width$}", "Network");
+    for name in Figures::NAMES {
+        head.push_str(&format!("  {name:>13}"));
+    }
+    lines.push(head);
+    for result in results {
+        let mut line = format!("{:width$}", result.row.title());
+        for column in 0..Figures::NAMES.len() {
+            let text = match cell(result, column, run.card.positive) {
+                Some((mean, spread)) if many => format!("{mean:.3} ± {spread:.3}"),
+                Some((value, _)) => format!("{value:.3}"),
+                None => "–".to_owned(),
+            };
+            line.push_str(&format!("  {text:>13}"));
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+fn html(
+    run: &Run,
+    results: &[RowResult],
+    splits: &[Split],
+    story: &Story,
+    comparisons: &[Comparison],
+) -> Result<Report> {
+    let mut report = Report::new(&story.title)
+        .with_summary(&story.summary)
+        .with_summary(headline(run, results))
+        .with_warning("Research software: no medical device, not for diagnosis.")
+        .with_section(results_section(run, results, story)?);
+    if !comparisons.is_empty() {
+        report = report.with_section(comparison_section(comparisons)?);
+    }
+    for section in drawings::sections(run, results)? {
+        report = report.with_section(section);
+    }
+    let counts: Vec<String> = splits
+        .iter()
+        .map(|s| format!("{} / {} / {}", s.train.len(), s.validation.len(), s.test.len()))
+        .collect();
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    report = report
+        .with_settings([
+            ("command", format!("breast {}", command.join(" "))),
+            ("network", format!("{:?}", run.card)),
+            ("protocol", format!("{:?}", run.protocol)),
+            ("training / validation / test images", counts.join(", ")),
+        ])
+        .with_seeds([("everything", run.settings.seed)])
+        .with_data([
+            ("images", run.data.name.clone()),
+            ("classes", run.data.counts()),
+            ("groups", run.data.group_summary()),
+            ("fingerprint", run.data.fingerprint.clone()),
+            ("skipped", run.data.skipped.len().to_string()),
+        ]);
+    Ok(report)
+}
+
+/// The best network in a sentence, with an interval.
+fn headline(run: &Run, results: &[RowResult]) -> String {
+    let sentence = |r: &RowResult| -> Option<String> {
+        let predictions = r.predictions();
+        let (labels, scores) = outcome::labels_and_scores(&predictions, run.card.positive);
+        let groups: Vec<usize> = predictions.iter().map(|p| run.data.groups[p.index]).collect();
+        let config = BootstrapConfig::seeded(run.settings.seed);
+        let area = bootstrap(Resampling::Grouped(&groups), &config, |rows| {
+            auroc(&gather(&labels, rows), &gather(&scores, rows)).ok()
+        });
+        let interval = area.ok()?.interval;
+        Some(format!(
+            "{}: AUROC {interval:.3} over {} images that the networks had not seen (95 % bootstrap \
+             interval over groups; {} is the positive class).",
+            r.row.title(),
+            predictions.len(),
+            run.positive()
+        ))
+    };
+    results.iter().filter_map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+fn results_section(run: &Run, results: &[RowResult], story: &Story) -> Result<Section> {
+    let mut headers = vec!["Network", "Loss", "Parameters"];
+    headers.extend(Figures::NAMES);
+    let mut table = Table::new(&headers).with_caption(format!(
+        "Images that the network has not seen; positive class: {}.{}",
+        run.positive(),
+        if results.iter().any(|r| r.folds.len() > 1) {
+            " Mean ± deviation of the folds."
+        } else {
+            ""
+        }
+    ));
+    for result in results {
+        let fixed = [&result.row.network, &result.row.loss].map(|t| Cell::from(t.as_str()));
+        let figures =
+            (0..Figures::NAMES.len()).map(|column| match cell(result, column, run.card.positive) {
+                Some((mean, spread)) if result.folds.len() > 1 => Cell::spread(mean, spread, 3),
+                Some((value, _)) => Cell::number(value, 3),
+                None => Cell::missing(),
+            });
+        let parameters = Cell::from(grouped_digits(result.parameters).as_str());
+        table = table.with_row(fixed.into_iter().chain([parameters]).chain(figures));
+    }
+    for column in 3..headers.len() {
+        table = table.with_best(column, Best::Highest);
+    }
+    let mut section = Section::new("Results").with_table(table)?;
+    if story.beside_the_paper {
+        section = section.with_table(papers_table())?.with_text(
+            "The paper's images are not public and its positive class is benign (inferred); its rows \
+             are not of one test set. Read it as context.",
+        );
+    }
+    if let Some(text) = interval_text(run, results) {
+        section = section.with_text(text);
+    }
+    Ok(section)
+}
+
+/// The t-interval of the mean AUROC over the folds.
+fn interval_text(run: &Run, results: &[RowResult]) -> Option<String> {
+    let mut parts = Vec::new();
+    for result in results {
+        let areas: Option<Vec<f64>> =
+            result.figures(run.card.positive).iter().map(|f| f.auroc).collect();
+        let interval = mean_interval(&areas?, 0.95).ok()?;
+        parts.push(format!("{} {interval:.3}", result.row.title()));
+    }
+    Some(format!("Mean AUROC of the folds with its 95 % t-interval: {}.", parts.join("; ")))
+}
+
+fn papers_table() -> Table {
+    let names =
+        ["Network", "Loss", "Sensitivity", "Specificity", "Precision", "Accuracy", "F1", "MCC"];
+    let mut table = Table::new(&names).with_caption("The paper's Table 1, as printed.");
+    for r in TABLE_1 {
+        let text = [r.architecture.name(), r.loss].map(Cell::from);
+        let figures = [r.sensitivity, r.specificity, r.precision, r.accuracy, r.f1, r.mcc];
+        table = table.with_row(text.into_iter().chain(figures.map(|v| Cell::number(v, 2))));
+    }
+    table
+}
+
+fn comparison_section(comparisons: &[Comparison]) -> Result<Section> {
+    let names =
+        ["Network", "against", "Δ AUROC", "t-test p", "DeLong p", "McNemar p", "after Holm"];
+    let mut table = Table::new(&names).with_caption(
+        "Paired tests on the same images: corrected resampled t-test over folds (Nadeau and Bengio), \
+         DeLong on all scores, McNemar (exact) on all decisions.",
+    );
+    let number = |v: Option<f64>, digits| v.map_or_else(Cell::missing, |v| Cell::number(v, digits));
+    for c in comparisons {
+        table = table.with_row([
+            Cell::from(c.second.as_str()),
+            Cell::from(c.first.as_str()),
+            number(c.auroc_difference, 3),
+            number(c.t_test_p, 3),
+            number(c.delong_p, 3),
+            number(c.mcnemar_p, 3),
+            number(c.mcnemar_p_holm, 3),
+        ]);
+    }
+    Ok(Section::new("Did it help?").with_table(table)?)
+}
+
+/// 14796750 → "14 796 750".
+fn grouped_digits(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
