@@ -18,7 +18,9 @@ use ocellus::{
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let name = format!("breast{}", std::env::consts::EXE_SUFFIX);
-    test.parent().unwrap().parent().unwrap().join("examples").join(name)
+    let program = test.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(program.is_file(), "first `cargo build --example breast`: no {}", program.display());
+    program
 }
 
 fn command(arguments: &[&str]) -> Command {

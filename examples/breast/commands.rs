@@ -18,8 +18,8 @@ use crate::{
 pub(crate) fn demo(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "breast")?;
     let rows = [
-        Row::new(Architecture::Vgg, "CE", Objective::cross_entropy()),
-        Row::new(Architecture::AttentionVgg, "CE-logcosh", Objective::paper()),
+        Row::new(&run, Architecture::Vgg, "CE", Objective::cross_entropy()),
+        Row::new(&run, Architecture::AttentionVgg, "CE-logcosh", Objective::paper()),
     ];
     let splits = compare::splits(&run, 1)?;
     let results = compare::compare(&run, &rows, &splits)?;
@@ -31,7 +31,7 @@ pub(crate) fn table_1(settings: &Settings, wanted: &[String]) -> Result<()> {
     let rows = chosen_rows(wanted)?;
     let run = Run::open(settings, "breast-table1")?;
     let rows: Vec<Row> =
-        rows.iter().map(|r| Row::new(r.architecture, r.loss, r.objective())).collect();
+        rows.iter().map(|r| Row::new(&run, r.architecture, r.loss, r.objective())).collect();
     let splits = compare::splits(&run, settings.folds)?;
     let results = compare::compare(&run, &rows, &splits)?;
     report::write(&run, &results, &splits, &Story::table_1(settings.folds))
@@ -57,12 +57,12 @@ pub(crate) fn ablate(settings: &Settings) -> Result<()> {
             let alpha = f64::from(i) / f64::from(steps);
             let name = format!("{alpha:.2} CE + {:.2} logcosh", 1. - alpha);
             let objective = Objective::ensemble(alpha, 1. - alpha);
-            let mut row = Row::new(Architecture::AttentionVgg, &name, objective);
+            let mut row = Row::new(&run, Architecture::AttentionVgg, &name, objective);
             row.slug = format!("attention-vgg-alpha-{:03}", (100. * alpha).round());
             row
         })
         .collect();
-    let mut wide = Row::new(Architecture::AttentionVgg, "CE-logcosh", Objective::paper());
+    let mut wide = Row::new(&run, Architecture::AttentionVgg, "CE-logcosh", Objective::paper());
     wide.slug = "attention-vgg-4096-neurons".to_owned();
     wide.network = format!("{}, 4096 neurons", wide.network);
     wide.neurons = Some(4096);
@@ -84,7 +84,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
     }
     let split: Split = compare::splits(&run, 1)?.remove(0);
     let architecture = run.card.architecture();
-    let row = Row::new(architecture, "CE-logcosh", run.protocol.objective);
+    let row = Row::new(&run, architecture, "CE-logcosh", run.protocol.objective);
     let place =
         Place { folder: run.out.join("checkpoints"), resume: settings.resume, label: row.title() };
     let fitted = fitting::fit(&run, &run.card, &run.protocol, &split, &place)?;
@@ -109,7 +109,7 @@ pub(crate) fn evaluate(settings: &Settings, model: &Path) -> Result<()> {
     }
     let everything =
         Split { train: Vec::new(), validation: Vec::new(), test: (0..run.data.len()).collect() };
-    let row = Row::new(card.architecture(), "as trained", run.protocol.objective);
+    let row = Row::new(&run, card.architecture(), "as trained", run.protocol.objective);
     let parameters = params.parameter_count();
     let fitted = fitting::Fitted::saved(card, network, params);
     let result = fitting::result(&run, fitted, &everything)?;

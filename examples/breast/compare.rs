@@ -34,10 +34,16 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(architecture: Architecture, loss: &str, objective: Objective) -> Self {
+    /// The network of `run`'s preset in this architecture.
+    pub(crate) fn new(
+        run: &Run,
+        architecture: Architecture,
+        loss: &str,
+        objective: Objective,
+    ) -> Self {
         Self {
             slug: format!("{}-{}", architecture.slug(), loss.to_lowercase()),
-            network: architecture.name().to_owned(),
+            network: run.card.preset.network_name(architecture),
             loss: loss.to_owned(),
             architecture,
             objective,

@@ -62,7 +62,7 @@ pub(crate) fn open(settings: &Settings, size: usize) -> Result<Dataset> {
 }
 
 fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
-    let count = if settings.quick { 160 } else { 480 };
+    let count = if settings.quick { 160 } else { 720 };
     let generator = BMode::new(size, size).with_seed(settings.seed);
     let bar = progress::bar(count as u64, "synthetic ultrasound images");
     let scans = (0..count)

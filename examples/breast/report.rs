@@ -30,8 +30,9 @@ impl Story {
     pub(crate) fn demo() -> Self {
         Self {
             title: "Breast lesions in synthetic ultrasound".to_owned(),
-            summary: "The proposed network and its plain sibling, both small and trained from random \
-                      weights on images made by a generator. The figures say that the pipeline works; \
+            summary: "The proposed network and its plain sibling, both small (VGG11 with batch \
+                      normalization and an eighth of its channels) and trained from random weights \
+                      on images made by a generator. The figures say that the pipeline works; \
                       they say nothing about patients."
                 .to_owned(),
             beside_the_paper: false,

@@ -95,6 +95,14 @@ impl Card {
 }
 
 impl Preset {
+    /// "VGG16", or what the small networks truly are.
+    pub(crate) fn network_name(self, architecture: Architecture) -> String {
+        match self {
+            Self::Tiny => architecture.name().replace("VGG16", "VGG11/8"),
+            Self::Paper | Self::Practical => architecture.name().to_owned(),
+        }
+    }
+
     pub(crate) fn config(self, architecture: Architecture) -> Config {
         match self {
             Self::Paper => Config::paper(architecture),
@@ -148,7 +156,9 @@ pub(crate) fn build(
             bail!("no weights at {}. {WHERE_FROM}", file.display())
         }
         let loading = LoadConfig::default().with_allow_missing(true).with_allow_unexpected(true);
-        let report = params.load(&WeightFile::open(file)?, &loading)?;
+        let report = params.load(&WeightFile::open(file)?, &loading).with_context(|| {
+            format!("{} is damaged or another network's. {WHERE_FROM}", file.display())
+        })?;
         let expected = params.names().iter().filter(|n| n.starts_with("features.")).count();
         let loaded = report.loaded.iter().filter(|n| n.starts_with("features.")).count();
         if loaded != expected {

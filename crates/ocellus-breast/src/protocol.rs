@@ -103,7 +103,7 @@ impl Protocol {
     /// A protocol for small networks that start from random weights.
     #[must_use]
     pub fn from_scratch() -> Self {
-        Self { epochs: 14, learning_rate: 2e-3, head_rate_scale: 1., ..Self::practical() }
+        Self { epochs: 20, learning_rate: 2e-3, head_rate_scale: 1., ..Self::practical() }
     }
 
     /// Sets the loss.
