@@ -10,7 +10,7 @@ use ocellus::{
     breast::Classifier,
     candle::{Device, Tensor},
     data::{DecodeConfig, Image, Resize},
-    figures::{OverlayPlot, Picture},
+    figures::{Figure, OverlayPlot, Panels, Picture},
 };
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ struct Line<'a> {
     probabilities: std::collections::BTreeMap<&'a str, f64>,
     threshold: f64,
     positive_class: &'a str,
-    overlay: Option<PathBuf>,
+    overlay: PathBuf,
 }
 
 /// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
@@ -106,10 +106,8 @@ fn one(
         probabilities: probabilities.clone(),
     };
     let class = prediction.class(card.positive);
-    let overlay = match seen.map {
-        Some(map) => Some(overlay(file, card, class, probabilities[class], &original, &map, out)?),
-        None => None,
-    };
+    let maps = Maps { attention: seen.map, evidence: network.evidence(&x, class)? };
+    let overlay = overlay(file, card, class, probabilities[class], &original, &maps, out)?;
     let line = Line {
         file: file.display().to_string(),
         class: &card.classes[class],
@@ -122,27 +120,38 @@ fn one(
     Ok(serde_json::to_string(&line)?)
 }
 
-/// Image, map and both together beside the file's name: what the network looked at.
+/// Where the gate looked, and what spoke for the predicted class.
+struct Maps {
+    attention: Option<Tensor>,
+    evidence: Tensor,
+}
+
+/// Image, map and both together under the verdict: what spoke for it and, with a gate, where it looked.
 fn overlay(
     file: &Path,
     card: &Card,
     class: usize,
     probability: f64,
     image: &Image,
-    map: &Tensor,
+    maps: &Maps,
     out: &Path,
 ) -> Result<PathBuf> {
-    let (_, _, height, width) = map.dims4()?;
-    let values = map.flatten_all()?.to_vec1::<f32>()?;
-    let picture =
-        Picture::from_planes(image.width(), image.height(), image.channels(), image.data())?;
+    let (channels, rows, columns) = image.dims();
+    let picture = Picture::from_planes(channels, rows, columns, image.data())?;
+    let draw = |map: &Tensor, title: String, name: &str| -> Result<Figure> {
+        let (_, _, height, width) = map.dims4()?;
+        let values = map.flatten_all()?.to_vec1::<f32>()?;
+        let plot = OverlayPlot::new(&picture, width, height, &values).with_title(title);
+        Ok(plot.with_names("image", name, "overlay").draw()?)
+    };
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let figure = OverlayPlot::new(&picture, width, height, &values)
-        .with_title(name.clone())
-        .with_caption(format!("{} {probability:.2}", card.classes[class]))
-        .with_names("image", "attention", "overlay")
-        .draw()?;
-    let path = out.join(format!("{name}-attention.png"));
-    files::write(&path, &figure.to_png_scaled(2.)?)?;
+    let verdict = &card.classes[class];
+    let title = format!("{name}: {verdict}, probability {probability:.2}");
+    let mut figures = vec![draw(&maps.evidence, title, &format!("speaks for {verdict}"))?];
+    if let Some(map) = &maps.attention {
+        figures.push(draw(map, "Where the attention gate looked".to_owned(), "attention")?);
+    }
+    let path = out.join(format!("{name}-overlay.png"));
+    files::write(&path, Panels::new(1).draw(&figures)?.to_png_scaled(2.)?)?;
     Ok(path)
 }

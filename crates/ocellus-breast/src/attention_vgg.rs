@@ -109,28 +109,49 @@ impl AttentionVgg {
     ///
     /// The map is `(batch, 1, height / 8, width / 8)`, larger where the gate looks.
     pub fn forward_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<(Tensor, Tensor)> {
+        let (features, map) = self.features_from(x, layers, train)?;
+        Ok((self.classify(&features, train)?, map))
+    }
+
+    /// What the head reads, and the attention map.
+    pub(crate) fn features_from(
+        &self,
+        x: &Tensor,
+        layers: usize,
+        train: bool,
+    ) -> Result<(Features, Tensor)> {
         let x = self.backbone.forward_range(x, layers..self.tap, train)?;
-        let g = self.backbone.forward_range(
-            &x,
-            self.tap..self.backbone.config().layer_count(),
-            train,
-        )?;
+        let end = self.backbone.config().layer_count();
+        let g = self.backbone.forward_range(&x, self.tap..end, train)?;
         let (x, g) = ((x * self.scale)?, (g * self.scale)?);
         let gated = self.gate.forward_t(&x, &g, train)?;
-        let z = match &self.fusion {
+        let features = match &self.fusion {
             Some(conv) => {
                 let (_, _, height, width) = x.dims4()?;
                 let up = upsample_bilinear2d(&g, (height, width), self.alignment)?;
-                let z = relu(&conv.forward(&Tensor::cat(&[&up, &gated.value], 1)?)?)?;
-                self.pooling.apply(&z)?
+                Features::Map(relu(&conv.forward(&Tensor::cat(&[&up, &gated.value], 1)?)?)?)
             }
-            None => {
-                let sum = gated.value.flatten_from(2)?.sum(2)?;
-                Tensor::cat(&[sum, global_avg_pool2d(&g)?], 1)?
-            }
+            None => Features::Pooled(Tensor::cat(&[gated.pooled()?, global_avg_pool2d(&g)?], 1)?),
         };
-        Ok((self.head.forward_t(&z, train)?, gated.map))
+        Ok((features, gated.map))
     }
+
+    /// The logits of such features.
+    pub(crate) fn classify(&self, features: &Features, train: bool) -> Result<Tensor> {
+        match features {
+            Features::Map(map) => self.head.forward_t(&self.pooling.apply(map)?, train),
+            Features::Pooled(vector) => self.head.forward_t(vector, train),
+        }
+    }
+}
+
+/// What the head of an attention network reads.
+#[derive(Clone, Debug)]
+pub(crate) enum Features {
+    /// `(batch, channels, height, width)`, still to be pooled.
+    Map(Tensor),
+    /// `(batch, features)`.
+    Pooled(Tensor),
 }
 
 impl ModuleT for AttentionVgg {

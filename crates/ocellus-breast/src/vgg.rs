@@ -61,9 +61,18 @@ impl Vgg {
 
     /// The logits from the output of the backbone's first `layers` layers.
     pub fn forward_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<Tensor> {
-        let x =
-            self.backbone.forward_range(x, layers..self.backbone.config().layer_count(), train)?;
-        self.head.forward_t(&self.pooling.apply(&(x * self.scale)?)?, train)
+        self.classify(&self.features_from(x, layers, train)?, train)
+    }
+
+    /// The feature map that the head reads.
+    pub(crate) fn features_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<Tensor> {
+        let end = self.backbone.config().layer_count();
+        self.backbone.forward_range(x, layers..end, train)? * self.scale
+    }
+
+    /// The logits of such a map.
+    pub(crate) fn classify(&self, features: &Tensor, train: bool) -> Result<Tensor> {
+        self.head.forward_t(&self.pooling.apply(features)?, train)
     }
 }
 
