@@ -44,14 +44,14 @@ impl ConvBlockConfig {
     /// Sets the step of the convolution.
     #[must_use]
     pub fn with_stride(mut self, stride: (usize, usize)) -> Self {
-        self.conv.stride = stride;
+        self.conv = self.conv.with_stride(stride);
         self
     }
 
     /// Sets the padding of the convolution.
     #[must_use]
     pub fn with_padding(mut self, padding: impl Into<Padding>) -> Self {
-        self.conv.padding = padding.into();
+        self.conv = self.conv.with_padding(padding);
         self
     }
 

@@ -20,7 +20,7 @@
 //! | Item | What it is |
 //! | --- | --- |
 //! | [`Linear`] | a matrix and a bias |
-//! | [`Conv2d`], [`ConvTranspose2d`] | convolutions with exact gradients |
+//! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
 //! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
@@ -39,6 +39,7 @@ mod attention;
 mod batch_norm;
 mod block;
 mod conv;
+mod conv_config;
 mod conv_transpose;
 mod dropout;
 mod init;
@@ -51,6 +52,7 @@ pub use attention::{
 pub use batch_norm::{BatchNorm2d, BatchNorm2dConfig};
 pub use block::{ConvBlock, ConvBlockConfig, LinearBlock, LinearBlockConfig};
 pub use conv::{Conv2d, Conv2dConfig};
+pub use conv_config::ConvConfig;
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};

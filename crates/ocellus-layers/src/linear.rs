@@ -1,7 +1,7 @@
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 
-use crate::init::pytorch_default;
+use crate::init::drawn;
 
 /// Configuration of [`Linear`].
 #[derive(Clone, Copy, Debug)]
@@ -90,20 +90,14 @@ impl Linear {
     ///
     /// If a size is zero, or a parameter is missing or of another shape.
     pub fn new(config: &LinearConfig, vb: VarBuilder) -> Result<Self> {
-        let &LinearConfig { in_features, out_features, bias, weight_init, bias_init } = config;
+        let &LinearConfig { in_features, out_features, .. } = config;
         if in_features == 0 || out_features == 0 {
             bail!("`{}`: a linear layer of {in_features} to {out_features} features", vb.prefix())
         }
-        let default = pytorch_default(in_features);
-        let weight = vb.get_with_hints(
-            (out_features, in_features),
-            "weight",
-            weight_init.unwrap_or(default),
-        )?;
-        let bias = bias
-            .then(|| vb.get_with_hints(out_features, "bias", bias_init.unwrap_or(default)))
-            .transpose()?;
-        Ok(Self { weight, bias })
+        let shape = (out_features, in_features);
+        let weight = drawn(&vb, shape, "weight", config.weight_init, in_features)?;
+        let draw_bias = || drawn(&vb, out_features, "bias", config.bias_init, in_features);
+        Ok(Self { weight, bias: config.bias.then(draw_bias).transpose()? })
     }
 
     /// The weight, `(out_features, in_features)`.
