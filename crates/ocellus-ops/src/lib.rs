@@ -63,8 +63,8 @@ pub use dropout::dropout;
 pub use implementation::{Implementation, with_implementation};
 pub use log_cosh::log_cosh;
 pub use pool::{
-    AvgPool2dConfig, MaxPool2dConfig, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d,
-    global_avg_pool2d, max_pool2d,
+    AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig, adaptive_avg_pool2d,
+    adaptive_max_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d,
 };
 pub use reduction::Reduction;
 pub use relu::relu;

@@ -1,7 +1,7 @@
 use candle_core::{Result, Shape, Tensor};
 
 use super::AvgPool2dConfig;
-use super::window::{Sliding, Span, Windows};
+use super::window::{Span, Windows};
 use crate::cpu::{Float, UnaryKernel};
 use crate::parallel::{pieces, sum, wide};
 use crate::run::{image_size, run};
@@ -14,7 +14,7 @@ use crate::separable::separable;
 /// ```
 ///
 /// The divisor `n` is the number of elements of the window; padding counts unless
-/// [`count_include_pad`](AvgPool2dConfig::count_include_pad) is false, and what `ceil_mode` adds
+/// [`count_include_pad`](crate::AvgPooling::count_include_pad) is false, and what `ceil_mode` adds
 /// beyond the padding never does, as in PyTorch.
 ///
 /// # Shapes
@@ -43,18 +43,9 @@ use crate::separable::separable;
 ///
 /// Time is windows × kernel size.
 pub fn avg_pool2d(x: &Tensor, config: &AvgPool2dConfig) -> Result<Tensor> {
-    let (height, width) = image_size("avg_pool2d", x)?;
-    let AvgPool2dConfig { kernel, stride, padding, ceil_mode, count_include_pad } = *config;
-    let axis = |kernel, stride, padding| Sliding {
-        kernel,
-        stride,
-        padding,
-        dilation: 1,
-        ceil_mode,
-        count_include_pad,
-    };
-    let rows = axis(kernel.0, stride.0, padding.0).windows("avg_pool2d", "height", height)?;
-    let columns = axis(kernel.1, stride.1, padding.1).windows("avg_pool2d", "width", width)?;
+    let size = image_size("avg_pool2d", x)?;
+    let counted = config.kind.count_include_pad;
+    let (rows, columns) = config.windows("avg_pool2d", size, (1, 1), counted)?;
     avg_pool(x, rows, columns)
 }
 

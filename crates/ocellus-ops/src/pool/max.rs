@@ -4,7 +4,7 @@ use candle_core::{D, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::MaxPool2dConfig;
-use super::window::{Sliding, Windows};
+use super::window::Windows;
 use crate::cpu::{Float, UnaryKernel};
 use crate::parallel::{GRAIN, pieces};
 use crate::run::{image_size, run};
@@ -57,20 +57,8 @@ use crate::run::{image_size, run};
 /// Time is windows × kernel size. An input that tracks gradients costs four bytes a window until
 /// the backward pass.
 pub fn max_pool2d(x: &Tensor, config: &MaxPool2dConfig) -> Result<Tensor> {
-    let (height, width) = image_size("max_pool2d", x)?;
-    let MaxPool2dConfig { kernel, stride, padding, dilation, ceil_mode } = *config;
-    let axis = |kernel, stride, padding, dilation| Sliding {
-        kernel,
-        stride,
-        padding,
-        dilation,
-        ceil_mode,
-        count_include_pad: true,
-    };
-    let rows = axis(kernel.0, stride.0, padding.0, dilation.0);
-    let columns = axis(kernel.1, stride.1, padding.1, dilation.1);
-    let rows = rows.windows("max_pool2d", "height", height)?;
-    let columns = columns.windows("max_pool2d", "width", width)?;
+    let size = image_size("max_pool2d", x)?;
+    let (rows, columns) = config.windows("max_pool2d", size, config.kind.dilation, true)?;
     max_pool(x, rows, columns)
 }
 

@@ -8,5 +8,5 @@ mod window;
 
 pub use adaptive::{adaptive_avg_pool2d, adaptive_max_pool2d, global_avg_pool2d};
 pub use average::avg_pool2d;
-pub use config::{AvgPool2dConfig, MaxPool2dConfig};
+pub use config::{AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig};
 pub use max::max_pool2d;
