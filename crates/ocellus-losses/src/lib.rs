@@ -22,6 +22,7 @@
 //! | [`BinaryCrossEntropy`] | sigmoid cross-entropy |
 //! | [`LogCosh`] | log-cosh between probabilities and targets |
 //! | [`MeanSquared`] | squared distance between probabilities and targets |
+//! | [`ErrorLoss`] | what the last two are: a measure of the error |
 //! | [`CeLogCosh`], [`ce_log_cosh`] | the ensemble of cross-entropy and log-cosh |
 //! | [`L2Penalty`] | the squared norm of weights |
 //! | [`Activation`] | what turns logits into what is compared with a target |
@@ -37,6 +38,7 @@ mod activation;
 mod binary_cross_entropy;
 mod cross_entropy;
 mod ensemble;
+mod error_loss;
 mod l2_penalty;
 mod log_cosh;
 mod loss;
@@ -47,6 +49,7 @@ pub use activation::{Activation, ClassReduction};
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use ensemble::{CeLogCosh, ce_log_cosh};
+pub use error_loss::ErrorLoss;
 pub use l2_penalty::L2Penalty;
 pub use log_cosh::LogCosh;
 pub use loss::{Loss, Weighted};

@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use crate::{Activation, ClassReduction, Loss, target::dense_target};
+use crate::{ErrorLoss, error_loss::Measure};
 
 /// The logarithm of the hyperbolic cosine of the error between probabilities and target.
 ///
@@ -48,53 +48,14 @@ use crate::{Activation, ClassReduction, Loss, target::dense_target};
 ///
 /// 1. E. Yousef Kalafi et al. *Classification of breast cancer lesions in ultrasound images by
 ///    using attention layer and loss ensembles in deep convolutional neural networks.* 2021.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LogCosh {
-    /// What turns logits into probabilities.
-    pub activation: Activation,
-    /// Mean over the classes, or their sum.
-    pub classes: ClassReduction,
-}
+pub type LogCosh = ErrorLoss<LogCoshMeasure>;
 
-impl LogCosh {
-    /// Between the softmax over the classes and the target.
-    #[must_use]
-    pub fn softmax() -> Self {
-        Self { activation: Activation::Softmax, classes: ClassReduction::Mean }
-    }
+/// log cosh e
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCoshMeasure;
 
-    /// Between the sigmoid of each logit and the target.
-    #[must_use]
-    pub fn sigmoid() -> Self {
-        Self { activation: Activation::Sigmoid, classes: ClassReduction::Mean }
-    }
-
-    /// Between the logits themselves and the target: regression.
-    #[must_use]
-    pub fn identity() -> Self {
-        Self { activation: Activation::Identity, classes: ClassReduction::Mean }
-    }
-
-    /// Takes the mean over the classes (dimension 1), as Keras does: the default.
-    #[must_use]
-    pub fn class_mean(mut self) -> Self {
-        self.classes = ClassReduction::Mean;
-        self
-    }
-
-    /// Takes the sum over the classes (dimension 1), as the paper prints it.
-    #[must_use]
-    pub fn class_sum(mut self) -> Self {
-        self.classes = ClassReduction::Sum;
-        self
-    }
-}
-
-impl Loss for LogCosh {
-    fn forward(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let target = dense_target(logits, target, self.activation)?;
-        let error = (self.activation.apply(logits)? - target)?;
-        self.classes.reduce(&ocellus_ops::log_cosh(&error)?)
+impl Measure for LogCoshMeasure {
+    fn of(&self, error: &Tensor) -> Result<Tensor> {
+        ocellus_ops::log_cosh(error)
     }
 }
