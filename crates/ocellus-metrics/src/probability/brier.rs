@@ -1,3 +1,4 @@
+use super::mean::Mean;
 use crate::{Result, check};
 
 /// The Brier score: the mean squared error of probabilities of the positive class.
@@ -21,10 +22,7 @@ use crate::{Result, check};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct BrierScore {
-    sum: f64,
-    count: u64,
-}
+pub struct BrierScore(Mean);
 
 impl BrierScore {
     /// Adds a batch of probabilities of the positive class. After an error nothing is changed.
@@ -33,24 +31,18 @@ impl BrierScore {
     ///
     /// If the slices are empty or differ in length or a probability is outside 0 to 1.
     pub fn add_all(&mut self, labels: &[bool], probabilities: &[f64]) -> Result<()> {
-        check::paired(("labels", labels), ("probabilities", probabilities))?;
-        check::probabilities("probabilities", probabilities)?;
-        let errors = labels.iter().zip(probabilities).map(|(&y, p)| p - f64::from(y));
-        self.sum += errors.map(|e| e * e).sum::<f64>();
-        self.count += labels.len() as u64;
-        Ok(())
+        self.0.add_all(labels, probabilities, |y, p| square(p - f64::from(y)))
     }
 
     /// Adds what another accumulator saw.
     pub fn merge(&mut self, other: &Self) {
-        self.sum += other.sum;
-        self.count += other.count;
+        self.0.merge(&other.0);
     }
 
     /// The score, between 0 and 1, lower is better; `None` without samples.
     #[must_use]
     pub fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
+        self.0.value()
     }
 }
 
@@ -83,10 +75,14 @@ pub fn brier_score_multiclass(
     check::probability_table(labels, probabilities, classes)?;
     let of_row = |(&label, row): (&usize, &[f64])| -> f64 {
         let error = |(class, p): (usize, &f64)| p - f64::from(class == label);
-        row.iter().enumerate().map(error).map(|e| e * e).sum()
+        row.iter().enumerate().map(error).map(square).sum()
     };
     let rows = labels.iter().zip(probabilities.chunks_exact(classes));
     Ok(rows.map(of_row).sum::<f64>() / labels.len() as f64)
+}
+
+fn square(error: f64) -> f64 {
+    error * error
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use super::mean::Mean;
 use crate::{Result, check};
 
 /// The log loss of probabilities of the positive class: the mean of −ln p of what happened.
@@ -23,10 +24,7 @@ use crate::{Result, check};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct LogLoss {
-    sum: f64,
-    count: u64,
-}
+pub struct LogLoss(Mean);
 
 impl LogLoss {
     /// Adds a batch of probabilities of the positive class. After an error nothing is changed.
@@ -35,24 +33,18 @@ impl LogLoss {
     ///
     /// If the slices are empty or differ in length or a probability is outside 0 to 1.
     pub fn add_all(&mut self, labels: &[bool], probabilities: &[f64]) -> Result<()> {
-        check::paired(("labels", labels), ("probabilities", probabilities))?;
-        check::probabilities("probabilities", probabilities)?;
-        let happened = labels.iter().zip(probabilities).map(|(&y, &p)| if y { p } else { 1. - p });
-        self.sum += happened.map(surprise).sum::<f64>();
-        self.count += labels.len() as u64;
-        Ok(())
+        self.0.add_all(labels, probabilities, |y, p| surprise(if y { p } else { 1. - p }))
     }
 
     /// Adds what another accumulator saw.
     pub fn merge(&mut self, other: &Self) {
-        self.sum += other.sum;
-        self.count += other.count;
+        self.0.merge(&other.0);
     }
 
     /// The loss, lower is better; `None` without samples.
     #[must_use]
     pub fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
+        self.0.value()
     }
 }
 

@@ -1,6 +1,7 @@
 mod brier;
 mod calibration;
 mod log_loss;
+mod mean;
 mod top_k;
 
 pub use brier::{BrierScore, brier_score_multiclass};
