@@ -12,7 +12,7 @@ use ocellus::{
     ops::softmax,
     params::{GroupRule, ParamStore},
     train::{
-        AdamW, AdamWConfig, Clip, Cosine, EpochRecord, FitConfig, KerasDecay, Learner, Monitor,
+        Adam, AdamConfig, Clip, Cosine, EpochRecord, FitConfig, KerasDecay, Learner, Monitor,
         Observer, Optimizer, Per, Resume, RmsProp, RmsPropConfig, Schedule, StepContext,
         StepReport, Validation, WarmUp, fit as train,
     },
@@ -153,10 +153,10 @@ fn learner(params: &ParamStore, protocol: &Protocol, steps: usize) -> Result<Tra
             Box::new(KerasDecay::new(decay)?),
         ),
         OptimizerChoice::AdamWCosine { weight_decay, warmup_steps } => {
-            let config = AdamWConfig::new(rate).with_weight_decay(weight_decay);
+            let config = AdamConfig::adamw(rate).with_weight_decay(weight_decay);
             let cosine = Cosine::new(Per::Step, steps)?;
             let warm_up = WarmUp::new(Per::Step, warmup_steps.min(steps).max(1), 0.05, cosine)?;
-            (Box::new(AdamW::new(config, groups)?), Box::new(warm_up))
+            (Box::new(Adam::new(config, groups)?), Box::new(warm_up))
         }
         other => anyhow::bail!("this program has no optimizer for {other:?}"),
     })

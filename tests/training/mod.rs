@@ -6,7 +6,7 @@ use ocellus::{
     data::{Image, synthetic::BMode},
     losses::Loss,
     params::ParamStore,
-    train::{AdamW, AdamWConfig, Optimizer},
+    train::{Adam, AdamConfig, Optimizer},
 };
 use ocellus_testing::with_threads;
 
@@ -31,7 +31,7 @@ fn train(config: &Config, steps: u64) -> Result<(Vec<f32>, ParamStore)> {
     }
     let model = Classifier::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
     let (x, y) = images(8)?;
-    let mut optimizer = AdamW::new(AdamWConfig::new(3e-3), params.trainable())?;
+    let mut optimizer = Adam::new(AdamConfig::adamw(3e-3), params.trainable())?;
     let mut losses = Vec::new();
     for step in 0..steps {
         model.noise().at(step);

@@ -29,7 +29,7 @@
 //! | [`FitReport`], [`Ended`], [`History`], [`EpochRecord`] | what it gives |
 //! | [`Observer`], [`StepReport`] | who looks on: progress bars, logs |
 //! | [`Optimizer`], [`Groups`] | what moves parameters, and which ones |
-//! | [`Sgd`], [`RmsProp`], [`Adam`], [`AdamW`], [`AdaGrad`] | optimizers |
+//! | [`Sgd`], [`RmsProp`], [`Adam`], [`AdaGrad`] | optimizers |
 //! | [`Schedule`], [`Position`], [`Per`], [`Goal`] | factors on the learning rate over time |
 //! | [`Constant`], [`StepDecay`], [`MultiStepDecay`], [`Linear`], [`Cosine`], [`KerasDecay`], [`WarmUp`], [`Plateau`] | schedules |
 //! | [`gradient_norm`], [`clip_norm`], [`clip_value`], [`Clip`], [`Accumulator`] | gradients between the backward pass and the step |
@@ -54,8 +54,8 @@ pub use fit::{
 };
 pub use gradient::{Accumulator, Clip, GradientNorm, clip_norm, clip_value, gradient_norm};
 pub use optim::{
-    AdaGrad, AdaGradConfig, Adam, AdamConfig, AdamW, AdamWConfig, Groups, Optimizer, RmsProp,
-    RmsPropConfig, RmsPropForm, Sgd, SgdConfig,
+    AdaGrad, AdaGradConfig, Adam, AdamConfig, Groups, Optimizer, RmsProp, RmsPropConfig,
+    RmsPropForm, Sgd, SgdConfig,
 };
 pub use schedule::{
     Constant, Cosine, Goal, KerasDecay, Linear, MultiStepDecay, Per, Plateau, PlateauConfig,

@@ -1,8 +1,5 @@
-use candle_core::Result;
-
 use crate::optim::{
-    groups::Groups,
-    rule::{Moment, Rule, Slot, Update, outside},
+    rule::{Moment, NOT_NEGATIVE, Rule, Slot, Update, decayed, outside},
     updater::{Updater, optimizer},
     value::Value,
 };
@@ -97,18 +94,7 @@ impl AdaGradConfig {
 #[derive(Debug)]
 pub struct AdaGrad(Updater<AdaGradConfig, 1>);
 
-impl AdaGrad {
-    /// An optimizer of these parameters.
-    ///
-    /// # Errors
-    ///
-    /// When a setting is out of its range, or a parameter stands in two groups.
-    pub fn new(config: AdaGradConfig, groups: impl Into<Groups>) -> Result<Self> {
-        Ok(Self(Updater::new(config, groups.into())?))
-    }
-}
-
-optimizer!(AdaGrad);
+optimizer!(AdaGrad, AdaGradConfig);
 
 impl Rule<1> for AdaGradConfig {
     type Update = AdaGradUpdate;
@@ -132,12 +118,9 @@ impl Rule<1> for AdaGradConfig {
     }
 
     fn complaint(&self) -> Option<String> {
-        let positive = 0. ..f64::INFINITY;
-        outside("the learning rate", self.learning_rate, positive.clone())
-            .or(outside("the decay", self.decay, positive.clone()))
-            .or(outside("the initial sum", self.initial, positive.clone()))
-            .or(outside("eps", self.eps, positive.clone()))
-            .or(outside("the weight decay", self.weight_decay, positive))
+        outside("the decay", self.decay, NOT_NEGATIVE)
+            .or(outside("the initial sum", self.initial, NOT_NEGATIVE))
+            .or(outside("eps", self.eps, NOT_NEGATIVE))
     }
 }
 
@@ -149,8 +132,7 @@ pub(crate) struct AdaGradUpdate {
 
 impl Update<1> for AdaGradUpdate {
     fn entry<V: Value>(&self, p: V, g: V, [sum]: [V; 1]) -> (V, [V; 1]) {
-        let decay = self.weight_decay;
-        let g = if decay == 0. { g } else { g.plus(p.clone().scale(decay)) };
+        let g = decayed(g, &p, self.weight_decay);
         let sum = sum.plus(g.clone().square());
         let step = g.over(sum.clone().root().shift(self.eps)).scale(-self.rate);
         (p.plus(step), [sum])

@@ -1,13 +1,12 @@
-use candle_core::Result;
+use std::fmt;
 
 use crate::optim::{
-    groups::Groups,
-    rule::{Moment, Rule, Slot, Update, outside},
+    rule::{Moment, NOT_NEGATIVE, Rule, Slot, Update, decayed, outside},
     updater::{Updater, optimizer},
     value::Value,
 };
 
-/// Settings of [`Adam`].
+/// Settings of [`Adam`] and of its form with decoupled weight decay, `AdamW`.
 ///
 /// # Examples
 ///
@@ -15,9 +14,11 @@ use crate::optim::{
 /// use ocellus_train::AdamConfig;
 ///
 /// let config = AdamConfig::new(1e-3).with_betas(0.9, 0.99);
-/// assert_eq!(config.eps, 1e-8);
+/// assert_eq!((config.eps, config.weight_decay), (1e-8, 0.));
+/// assert_eq!(AdamConfig::adamw(1e-3).weight_decay, 0.01);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
+#[doc(alias = "AdamW")]
 #[non_exhaustive]
 pub struct AdamConfig {
     /// The step length.
@@ -26,17 +27,26 @@ pub struct AdamConfig {
     pub betas: (f64, f64),
     /// What keeps the quotient finite.
     pub eps: f64,
-    /// The coupled weight decay λ of groups that name none.
+    /// The weight decay λ of groups that name none.
     pub weight_decay: f64,
+    /// Whether the decay is apart from the gradient, which makes Adam `AdamW`.
+    pub decoupled: bool,
     /// Whether to divide by the largest mean squared gradient so far.
     pub amsgrad: bool,
 }
 
 impl AdamConfig {
-    /// PyTorch's defaults at that learning rate.
+    /// The defaults of PyTorch's `Adam` at that learning rate: no weight decay.
     #[must_use]
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0., amsgrad: false }
+        let (betas, eps) = ((0.9, 0.999), 1e-8);
+        Self { learning_rate, betas, eps, weight_decay: 0., decoupled: false, amsgrad: false }
+    }
+
+    /// The defaults of PyTorch's `AdamW` at that learning rate: a decoupled weight decay of 0.01.
+    #[must_use]
+    pub fn adamw(learning_rate: f64) -> Self {
+        Self { weight_decay: 0.01, decoupled: true, ..Self::new(learning_rate) }
     }
 
     /// The shares of both means that a step keeps.
@@ -51,7 +61,7 @@ impl AdamConfig {
         Self { eps, ..self }
     }
 
-    /// The coupled weight decay.
+    /// The weight decay.
     #[must_use]
     pub fn with_weight_decay(self, weight_decay: f64) -> Self {
         Self { weight_decay, ..self }
@@ -64,10 +74,25 @@ impl AdamConfig {
     }
 }
 
-/// Steps of the size of the learning rate, as PyTorch's `Adam`.
+/// Under the name of either form: what a checkpoint compares.
+impl fmt::Debug for AdamConfig {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct(if self.decoupled { "AdamWConfig" } else { "AdamConfig" })
+            .field("learning_rate", &self.learning_rate)
+            .field("betas", &self.betas)
+            .field("eps", &self.eps)
+            .field("weight_decay", &self.weight_decay)
+            .field("amsgrad", &self.amsgrad)
+            .finish()
+    }
+}
+
+/// Steps of the size of the learning rate, as PyTorch's `Adam` and `AdamW`.
 ///
 /// ```text
-/// g ← g + λ p
+/// g ← g + λ p           Adam: the weight decay is part of the gradient
+/// p ← (1 − lr · λ) p    AdamW: it is not
+///
 /// m ← β₁ m + (1 − β₁) g
 /// v ← β₂ v + (1 − β₂) g²
 /// p ← p − lr · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
@@ -83,43 +108,51 @@ impl AdamConfig {
 /// use candle_core::{Device, Var};
 /// use ocellus_train::{Adam, AdamConfig, Optimizer};
 ///
-/// let p = Var::new(&[1f64], &Device::Cpu)?;
-/// let mut optimizer = Adam::new(AdamConfig::new(0.1), vec![("p".to_owned(), p.clone())])?;
-/// optimizer.step(&(p.as_tensor() * 7.)?.sum_all()?.backward()?)?;
-/// // The first step has the length of the learning rate, whatever the gradient.
-/// assert!((p.to_vec1::<f64>()?[0] - 0.9).abs() < 1e-8);
+/// // The first step has the length of the learning rate, whatever the gradient; `AdamW` first
+/// // shortens the parameter.
+/// let decayed = AdamConfig::adamw(0.1).with_weight_decay(0.5);
+/// for (config, expected) in [(AdamConfig::new(0.1), 0.9), (decayed, 0.95 - 0.1)] {
+///     let p = Var::new(&[1f64], &Device::Cpu)?;
+///     let mut optimizer = Adam::new(config, vec![("p".to_owned(), p.clone())])?;
+///     optimizer.step(&(p.as_tensor() * 7.)?.sum_all()?.backward()?)?;
+///     assert!((p.to_vec1::<f64>()?[0] - expected).abs() < 1e-8);
+/// }
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 ///
 /// # References
 ///
 /// Kingma, Ba: Adam: a method for stochastic optimization. ICLR 2015. `AMSGrad`: Reddi, Kale, Kumar:
-/// On the convergence of Adam and beyond. ICLR 2018.
+/// On the convergence of Adam and beyond. ICLR 2018. `AdamW`: Loshchilov, Hutter: Decoupled weight
+/// decay regularization. ICLR 2019.
 #[derive(Debug)]
+#[doc(alias = "AdamW")]
 pub struct Adam(Updater<AdamConfig, 3>);
 
-impl Adam {
-    /// An optimizer of these parameters.
-    ///
-    /// # Errors
-    ///
-    /// When a setting is out of its range, or a parameter stands in two groups.
-    pub fn new(config: AdamConfig, groups: impl Into<Groups>) -> Result<Self> {
-        Ok(Self(Updater::new(config, groups.into())?))
-    }
-}
-
-optimizer!(Adam);
+optimizer!(Adam, AdamConfig);
 
 impl Rule<3> for AdamConfig {
     type Update = AdamUpdate;
 
     fn slots(&self) -> [Slot; 3] {
-        adam_slots(self.amsgrad)
+        [Slot::new("mean", true), Slot::new("square", true), Slot::new("largest", self.amsgrad)]
     }
 
     fn update(&self, at: &Moment) -> AdamUpdate {
-        AdamUpdate::new(self, at)
+        let updates = at.updates as f64;
+        let (coupled, kept) = match self.decoupled {
+            true => (0., 1. - at.learning_rate * at.weight_decay),
+            false => (at.weight_decay, 1.),
+        };
+        AdamUpdate {
+            betas: self.betas,
+            eps: self.eps,
+            amsgrad: self.amsgrad,
+            coupled,
+            kept,
+            rate: at.learning_rate / (1. - self.betas.0.powf(updates)),
+            correction: (1. - self.betas.1.powf(updates)).sqrt(),
+        }
     }
 
     fn learning_rate(&self) -> f64 {
@@ -131,52 +164,49 @@ impl Rule<3> for AdamConfig {
     }
 
     fn complaint(&self) -> Option<String> {
-        let positive = 0. ..f64::INFINITY;
-        outside("the learning rate", self.learning_rate, positive.clone())
-            .or(outside("the first beta", self.betas.0, 0. ..1.))
+        outside("the first beta", self.betas.0, 0. ..1.)
             .or(outside("the second beta", self.betas.1, 0. ..1.))
-            .or(outside("eps", self.eps, positive.clone()))
-            .or(outside("the weight decay", self.weight_decay, positive))
+            .or(outside("eps", self.eps, NOT_NEGATIVE))
     }
 }
 
-pub(crate) fn adam_slots(amsgrad: bool) -> [Slot; 3] {
-    [Slot::new("mean", true), Slot::new("square", true), Slot::new("largest", amsgrad)]
-}
-
-/// The arithmetic of Adam; that of `AdamW` is the same on decayed weights.
 pub(crate) struct AdamUpdate {
     betas: (f64, f64),
     eps: f64,
     amsgrad: bool,
-    /// Coupled.
-    weight_decay: f64,
+    /// The share of the parameter that enters the gradient.
+    coupled: f64,
+    /// The share of the parameter that is left before the step.
+    kept: f64,
     /// `lr / (1 − β₁ᵗ)`
     rate: f64,
     /// `√(1 − β₂ᵗ)`
     correction: f64,
 }
 
-impl AdamUpdate {
-    pub(crate) fn new(config: &AdamConfig, at: &Moment) -> Self {
-        let AdamConfig { betas, eps, amsgrad, .. } = *config;
-        let updates = at.updates as f64;
-        let rate = at.learning_rate / (1. - betas.0.powf(updates));
-        let correction = (1. - betas.1.powf(updates)).sqrt();
-        Self { betas, eps, amsgrad, weight_decay: at.weight_decay, rate, correction }
+impl Update<3> for AdamUpdate {
+    fn entry<V: Value>(&self, p: V, g: V, [mean, square, largest]: [V; 3]) -> (V, [V; 3]) {
+        let g = decayed(g, &p, self.coupled);
+        let mean = mean.toward(g.clone(), 1. - self.betas.0);
+        let square = square.scale(self.betas.1).plus(g.square().scale(1. - self.betas.1));
+        let largest = if self.amsgrad { largest.larger(square.clone()) } else { largest };
+        let divisor = if self.amsgrad { largest.clone() } else { square.clone() };
+        let divisor = divisor.root().scale(1. / self.correction).shift(self.eps);
+        let step = mean.clone().over(divisor).scale(-self.rate);
+        (p.scale(self.kept).plus(step), [mean, square, largest])
     }
 }
 
-impl Update<3> for AdamUpdate {
-    fn entry<V: Value>(&self, p: V, g: V, [mean, square, largest]: [V; 3]) -> (V, [V; 3]) {
-        let Self { betas, eps, weight_decay, .. } = *self;
-        let g = if weight_decay == 0. { g } else { g.plus(p.clone().scale(weight_decay)) };
-        let mean = mean.toward(g.clone(), 1. - betas.0);
-        let square = square.scale(betas.1).plus(g.square().scale(1. - betas.1));
-        let largest = if self.amsgrad { largest.larger(square.clone()) } else { largest };
-        let divisor = if self.amsgrad { largest.clone() } else { square.clone() };
-        let divisor = divisor.root().scale(1. / self.correction).shift(eps);
-        let step = mean.clone().over(divisor).scale(-self.rate);
-        (p.plus(step), [mean, square, largest])
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_know_either_form_by_its_name() {
+        let same = "learning_rate: 0.1, betas: (0.9, 0.999), eps: 1e-8";
+        let adam = format!("AdamConfig {{ {same}, weight_decay: 0.0, amsgrad: false }}");
+        assert_eq!(format!("{:?}", AdamConfig::new(0.1)), adam);
+        let adamw = format!("AdamWConfig {{ {same}, weight_decay: 0.01, amsgrad: false }}");
+        assert_eq!(format!("{:?}", AdamConfig::adamw(0.1)), adamw);
     }
 }

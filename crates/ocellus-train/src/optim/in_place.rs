@@ -56,22 +56,47 @@ where
     T: Entry,
     U: Update<N>,
 {
+    const { assert!(N <= 3, "there is a loop for each set of three slots") };
+    let used = slots.iter().rev().fold(0, |used, slot| 2 * used + usize::from(slot.is_some()));
+    // A loop of its own for each set, which then is vector instructions without a branch.
+    match used {
+        0 => move_used::<T, U, N, 0>(p, g, slots, update),
+        1 => move_used::<T, U, N, 1>(p, g, slots, update),
+        2 => move_used::<T, U, N, 2>(p, g, slots, update),
+        3 => move_used::<T, U, N, 3>(p, g, slots, update),
+        4 => move_used::<T, U, N, 4>(p, g, slots, update),
+        5 => move_used::<T, U, N, 5>(p, g, slots, update),
+        6 => move_used::<T, U, N, 6>(p, g, slots, update),
+        _ => move_used::<T, U, N, 7>(p, g, slots, update),
+    }
+}
+
+/// The pass over memory, where bit n of `USED` says whether slot n is used.
+fn move_used<T, U, const N: usize, const USED: usize>(
+    p: &mut [T],
+    g: &[T],
+    slots: [Option<&mut [T]>; N],
+    update: &U,
+) where
+    T: Entry,
+    U: Update<N>,
+{
+    let used = |n: usize| USED >> n & 1 == 1;
     let len = p.len().min(g.len());
     let (p, g) = (&mut p[..len], &g[..len]);
-    // An unused slot has no memory: it gets a chunk of zeros that is dropped afterwards.
-    let mut spare: [Vec<T>; N] =
-        array::from_fn(|n| if slots[n].is_some() { Vec::new() } else { vec![T::zero(); len] });
-    let mut spare = spare.iter_mut();
-    let mut slots = slots.map(|slot| match (slot, spare.next()) {
-        (Some(slot), _) => &mut slot[..len],
-        (None, Some(zeros)) => &mut zeros[..len],
-        (None, None) => &mut [],
+    let mut slots = slots.into_iter().map(Option::unwrap_or_default);
+    let slots: [&mut [T]; N] = array::from_fn(|n| {
+        let slot = slots.next().unwrap_or_default();
+        if used(n) { &mut slot[..len] } else { slot }
     });
     for i in 0..len {
-        let (moved, kept) = update.entry(p[i], g[i], array::from_fn(|n| slots[n][i]));
+        let state = array::from_fn(|n| if used(n) { slots[n][i] } else { T::zero() });
+        let (moved, kept) = update.entry(p[i], g[i], state);
         p[i] = moved;
-        for (slot, value) in slots.iter_mut().zip(kept) {
-            slot[i] = value;
+        for (n, value) in kept.into_iter().enumerate() {
+            if used(n) {
+                slots[n][i] = value;
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 
 mod adagrad;
 mod adam;
-mod adamw;
 mod groups;
 mod in_place;
 mod optimizer;
@@ -14,7 +13,6 @@ mod value;
 
 pub use adagrad::{AdaGrad, AdaGradConfig};
 pub use adam::{Adam, AdamConfig};
-pub use adamw::{AdamW, AdamWConfig};
 pub use groups::Groups;
 pub use optimizer::Optimizer;
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropForm};

@@ -1,8 +1,5 @@
-use candle_core::Result;
-
 use crate::optim::{
-    groups::Groups,
-    rule::{Moment, Rule, Slot, Update, outside},
+    rule::{Moment, NOT_NEGATIVE, Rule, Slot, Update, decayed, outside},
     updater::{Updater, optimizer},
     value::Value,
 };
@@ -159,19 +156,7 @@ impl RmsPropConfig {
 #[derive(Debug)]
 pub struct RmsProp(Updater<RmsPropConfig, 3>);
 
-impl RmsProp {
-    /// An optimizer of these parameters.
-    ///
-    /// # Errors
-    ///
-    /// When a setting is out of its range or is not part of the form, or a parameter stands in two
-    /// groups.
-    pub fn new(config: RmsPropConfig, groups: impl Into<Groups>) -> Result<Self> {
-        Ok(Self(Updater::new(config, groups.into())?))
-    }
-}
-
-optimizer!(RmsProp);
+optimizer!(RmsProp, RmsPropConfig);
 
 impl Rule<3> for RmsPropConfig {
     type Update = RmsPropUpdate;
@@ -186,7 +171,18 @@ impl Rule<3> for RmsPropConfig {
 
     fn update(&self, at: &Moment) -> RmsPropUpdate {
         let rate = at.learning_rate / (1. + self.decay * (at.step - 1) as f64);
-        RmsPropUpdate { config: *self, rate, weight_decay: at.weight_decay }
+        let keras3 = self.form == RmsPropForm::Keras3;
+        let pick = |here, value: f64, otherwise| if here { value } else { otherwise };
+        RmsPropUpdate {
+            rho: self.rho,
+            momentum: self.momentum,
+            centered: self.centered,
+            coupled: pick(!keras3, at.weight_decay, 0.),
+            kept: pick(keras3, 1. - rate * at.weight_decay, 1.),
+            eps: (pick(keras3, self.eps, 0.), pick(!keras3, self.eps, 0.)),
+            // Keras 3 gathers steps, which a change of the learning rate leaves alone.
+            rates: (pick(keras3, rate, 1.), pick(keras3, 1., rate)),
+        }
     }
 
     fn learning_rate(&self) -> f64 {
@@ -207,51 +203,47 @@ impl Rule<3> for RmsPropConfig {
             }
             _ => None,
         };
-        let positive = 0. ..f64::INFINITY;
-        outside("the learning rate", self.learning_rate, positive.clone())
-            .or(outside("rho", self.rho, 0. ..1.))
-            .or(outside("eps", self.eps, positive.clone()))
-            .or(outside("the momentum", self.momentum, positive.clone()))
-            .or(outside("the decay", self.decay, positive.clone()))
-            .or(outside("the weight decay", self.weight_decay, positive))
+        outside("rho", self.rho, 0. ..1.)
+            .or(outside("eps", self.eps, NOT_NEGATIVE))
+            .or(outside("the momentum", self.momentum, NOT_NEGATIVE))
+            .or(outside("the decay", self.decay, NOT_NEGATIVE))
             .or(foreign.map(str::to_owned))
     }
 }
 
+/// The arithmetic of all forms: what one of them lacks is a factor of 1 or a summand of 0 here.
 pub(crate) struct RmsPropUpdate {
-    config: RmsPropConfig,
-    rate: f64,
-    weight_decay: f64,
+    rho: f64,
+    momentum: f64,
+    centered: bool,
+    /// The share of the parameter that enters the gradient.
+    coupled: f64,
+    /// The share of the parameter that is left before the step.
+    kept: f64,
+    /// ε inside the root, ε outside.
+    eps: (f64, f64),
+    /// The learning rate before the momentum, and after it.
+    rates: (f64, f64),
 }
 
 impl Update<3> for RmsPropUpdate {
     fn entry<V: Value>(&self, p: V, g: V, [square, mean, buffer]: [V; 3]) -> (V, [V; 3]) {
-        let RmsPropConfig { form, rho, eps, momentum, centered, .. } = self.config;
-        let (p, g) = match form {
-            _ if self.weight_decay == 0. => (p, g),
-            RmsPropForm::Keras3 => (p.scale(1. - self.rate * self.weight_decay), g),
-            RmsPropForm::Keras2 | RmsPropForm::PyTorch => {
-                let decay = p.clone().scale(self.weight_decay);
-                (p, g.plus(decay))
-            }
-        };
+        let Self { rho, momentum, eps, rates, .. } = *self;
+        let g = decayed(g, &p, self.coupled);
         let square = square.scale(rho).plus(g.clone().square().scale(1. - rho));
-        let mean = if centered { mean.toward(g.clone(), 1. - rho) } else { mean };
-        let variance =
-            if centered { square.clone().minus(mean.clone().square()) } else { square.clone() };
-        let divisor = match form {
-            RmsPropForm::Keras3 => variance.shift(eps).root(),
-            RmsPropForm::Keras2 | RmsPropForm::PyTorch => variance.root().shift(eps),
+        let (mean, variance) = if self.centered {
+            let mean = mean.toward(g.clone(), 1. - rho);
+            (mean.clone(), square.clone().minus(mean.square()))
+        } else {
+            (mean, square.clone())
         };
-        // Keras 3 gathers steps, which a change of the learning rate leaves alone.
-        let (inner, outer) = match form {
-            RmsPropForm::Keras3 => (self.rate, -1.),
-            RmsPropForm::Keras2 | RmsPropForm::PyTorch => (1., -self.rate),
+        let direction = g.scale(rates.0).over(variance.shift(eps.0).root().shift(eps.1));
+        let (buffer, taken) = if momentum == 0. {
+            (buffer, direction)
+        } else {
+            let gathered = buffer.scale(momentum).plus(direction);
+            (gathered.clone(), gathered)
         };
-        let direction = g.scale(inner).over(divisor);
-        let buffer =
-            if momentum == 0. { buffer } else { buffer.scale(momentum).plus(direction.clone()) };
-        let taken = if momentum == 0. { direction } else { buffer.clone() };
-        (p.plus(taken.scale(outer)), [square, mean, buffer])
+        (p.scale(self.kept).plus(taken.scale(-rates.1)), [square, mean, buffer])
     }
 }

@@ -1,8 +1,5 @@
-use candle_core::Result;
-
 use crate::optim::{
-    groups::Groups,
-    rule::{Moment, Rule, Slot, Update, outside},
+    rule::{Moment, NOT_NEGATIVE, Rule, Slot, Update, decayed, outside},
     updater::{Updater, optimizer},
     value::Value,
 };
@@ -101,19 +98,7 @@ impl SgdConfig {
 #[derive(Debug)]
 pub struct Sgd(Updater<SgdConfig, 1>);
 
-impl Sgd {
-    /// Descent on these parameters.
-    ///
-    /// # Errors
-    ///
-    /// When a setting is out of its range, Nesterov lacks a momentum or has a dampening, or a
-    /// parameter stands in two groups.
-    pub fn new(config: SgdConfig, groups: impl Into<Groups>) -> Result<Self> {
-        Ok(Self(Updater::new(config, groups.into())?))
-    }
-}
-
-optimizer!(Sgd);
+optimizer!(Sgd, SgdConfig);
 
 impl Rule<1> for SgdConfig {
     type Update = SgdUpdate;
@@ -136,9 +121,7 @@ impl Rule<1> for SgdConfig {
 
     fn complaint(&self) -> Option<String> {
         let pointless = self.nesterov && (self.momentum == 0. || self.dampening != 0.);
-        outside("the learning rate", self.learning_rate, 0. ..f64::INFINITY)
-            .or(outside("the momentum", self.momentum, 0. ..f64::INFINITY))
-            .or(outside("the weight decay", self.weight_decay, 0. ..f64::INFINITY))
+        outside("the momentum", self.momentum, NOT_NEGATIVE)
             .or((!self.dampening.is_finite()).then(|| "the dampening is not finite".to_owned()))
             .or(pointless.then(|| "Nesterov needs a momentum and no dampening".to_owned()))
     }
@@ -152,7 +135,7 @@ pub(crate) struct SgdUpdate {
 impl Update<1> for SgdUpdate {
     fn entry<V: Value>(&self, p: V, g: V, [b]: [V; 1]) -> (V, [V; 1]) {
         let (SgdConfig { momentum, dampening, nesterov, .. }, at) = (self.config, self.at);
-        let g = if at.weight_decay == 0. { g } else { g.plus(p.clone().scale(at.weight_decay)) };
+        let g = decayed(g, &p, at.weight_decay);
         if momentum == 0. {
             return (p.plus(g.scale(-at.learning_rate)), [b]);
         }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Error, Result, Tensor, Var, backprop::GradStore
 use crate::optim::{
     groups::Groups,
     in_place::move_in_place,
-    rule::{Moment, Rule, Update},
+    rule::{Moment, NOT_NEGATIVE, Rule, Update, outside},
     value::Composed,
 };
 
@@ -39,7 +39,10 @@ enum Slots<const N: usize> {
 
 impl<R: Rule<N>, const N: usize> Updater<R, N> {
     pub(crate) fn new(rule: R, groups: Groups) -> Result<Self> {
-        if let Some(complaint) = rule.complaint() {
+        let complaint = outside("the learning rate", rule.learning_rate(), NOT_NEGATIVE)
+            .or(outside("the weight decay", rule.weight_decay(), NOT_NEGATIVE))
+            .or(rule.complaint());
+        if let Some(complaint) = complaint {
             bail!("{complaint}")
         }
         groups.check()?;
@@ -229,11 +232,29 @@ fn from_count(tensor: &Tensor) -> Result<u64> {
     u64::try_from(tensor.to_scalar::<i64>()?).map_err(Error::wrap)
 }
 
-/// Writes the [`Optimizer`](crate::Optimizer) of a type whose only field is its updater.
+/// Writes all that an optimizer does: it is a type whose only field is its updater.
 macro_rules! optimizer {
-    ($name:ident) => {
+    ($name:ident, $config:ident) => {
+        impl $name {
+            /// An optimizer of these parameters.
+            ///
+            /// # Errors
+            ///
+            /// When a setting is out of its range or does not go with another, or a parameter
+            /// stands in two groups.
+            pub fn new(
+                config: $config,
+                groups: impl Into<crate::Groups>,
+            ) -> candle_core::Result<Self> {
+                Ok(Self(Updater::new(config, groups.into())?))
+            }
+        }
+
         impl crate::Optimizer for $name {
-            fn step(&mut self, grads: &candle_core::backprop::GradStore) -> Result<()> {
+            fn step(
+                &mut self,
+                grads: &candle_core::backprop::GradStore,
+            ) -> candle_core::Result<()> {
                 self.0.step(grads)
             }
 
@@ -245,14 +266,16 @@ macro_rules! optimizer {
                 self.0.set_learning_rate(learning_rate);
             }
 
-            fn state(&self) -> Result<std::collections::BTreeMap<String, candle_core::Tensor>> {
+            fn state(
+                &self,
+            ) -> candle_core::Result<std::collections::BTreeMap<String, candle_core::Tensor>> {
                 self.0.state()
             }
 
             fn load_state(
                 &mut self,
                 state: &std::collections::BTreeMap<String, candle_core::Tensor>,
-            ) -> Result<()> {
+            ) -> candle_core::Result<()> {
                 self.0.load_state(state)
             }
 
@@ -271,7 +294,7 @@ mod tests {
     use ocellus_testing::{assert_close, fill};
 
     use super::*;
-    use crate::{AdaGradConfig, AdamConfig, AdamWConfig, RmsPropConfig, SgdConfig};
+    use crate::{AdaGradConfig, AdamConfig, RmsPropConfig, SgdConfig};
 
     /// Three steps in place and by tensor operations, as other devices do.
     fn both_ways_agree<R: Rule<N> + Copy, const N: usize>(rule: R) -> Result<()> {
@@ -305,7 +328,7 @@ mod tests {
         both_ways_agree(SgdConfig::new(0.1).with_weight_decay(0.1))?;
         both_ways_agree(SgdConfig::new(0.1).with_momentum(0.9).with_nesterov(true))?;
         both_ways_agree(AdamConfig::new(0.1).with_amsgrad(true).with_weight_decay(0.1))?;
-        both_ways_agree(AdamWConfig::new(0.1))?;
+        both_ways_agree(AdamConfig::adamw(0.1))?;
         both_ways_agree(AdaGradConfig::new(0.1).with_initial(0.3))?;
         both_ways_agree(RmsPropConfig::keras2(0.1).with_decay(0.1))?;
         both_ways_agree(RmsPropConfig::keras3(0.1).with_momentum(0.5).with_weight_decay(0.1))?;

@@ -114,10 +114,10 @@ impl Value for Composed {
         self.binary(other, |x, y| x / y)
     }
     fn scale(self, factor: f64) -> Self {
-        self.unary(|x| x.affine(factor, 0.))
+        if factor == 1. { self } else { self.unary(|x| x.affine(factor, 0.)) }
     }
     fn shift(self, summand: f64) -> Self {
-        self.unary(|x| x.affine(1., summand))
+        if summand == 0. { self } else { self.unary(|x| x.affine(1., summand)) }
     }
     fn root(self) -> Self {
         self.unary(Tensor::sqrt)
