@@ -21,6 +21,11 @@ impl Stroke {
         Self { color, width, dash: None }
     }
 
+    /// The dashed line of chance or of perfection, which models are compared with.
+    pub(crate) fn reference() -> Self {
+        Self::new(Color::AXIS, 1.2).dashed(5.0, 4.0)
+    }
+
     pub(crate) fn dashed(mut self, on: f64, off: f64) -> Self {
         self.dash = Some((on, off));
         self

@@ -35,6 +35,13 @@ const MARK: f64 = 24.0;
 const GAP: f64 = 18.0;
 
 impl Legend {
+    /// A line in the palette's next color for each text.
+    pub(crate) fn of_lines(texts: &[impl AsRef<str>]) -> Self {
+        let line = |i| Mark::Line(Stroke::new(Color::palette(i), 2.4));
+        let entry = |(i, text): (usize, &_)| (line(i), AsRef::<str>::as_ref(text).to_owned());
+        Self { entries: texts.iter().enumerate().map(entry).collect() }
+    }
+
     pub(crate) fn push(&mut self, mark: Mark, text: impl Into<String>) {
         self.entries.push((mark, text.into()));
     }

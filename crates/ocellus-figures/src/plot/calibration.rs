@@ -110,7 +110,7 @@ impl CalibrationPlot {
     pub fn draw(&self) -> Result<Figure> {
         check::not_empty("the list of calibration curves", &self.curves)?;
         self.curves.iter().try_for_each(CalibrationCurve::check)?;
-        let ideal = Stroke::new(Color::AXIS, 1.2).dashed(5.0, 4.0);
+        let ideal = Stroke::reference();
         let shares = self.curves.iter().flat_map(CalibrationCurve::shares);
         let mut reliability = Chart {
             title: "",
@@ -154,9 +154,7 @@ impl CalibrationPlot {
             }
         })?;
         let mut panels = Panels::new(1).with_title(self.title.as_str());
-        for (i, name) in names.into_iter().enumerate() {
-            panels.legend.push(Mark::Line(Stroke::new(Color::palette(i), 2.4)), name);
-        }
+        panels.legend = Legend::of_lines(&names);
         panels.legend.push(Mark::Line(ideal), "perfect calibration");
         panels.draw(&[reliability, histogram])
     }

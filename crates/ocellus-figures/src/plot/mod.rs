@@ -1,3 +1,4 @@
+mod area;
 mod bars;
 mod calibration;
 mod confusion;

@@ -1,3 +1,4 @@
+use super::area::Area;
 use crate::{
     Color, Figure, Result,
     canvas::Stroke,
@@ -11,8 +12,7 @@ pub struct PrCurve {
     name: String,
     recall: Vec<f64>,
     precision: Vec<f64>,
-    average_precision: Option<f64>,
-    interval: Option<(f64, f64)>,
+    area: Area,
 }
 
 impl PrCurve {
@@ -23,22 +23,21 @@ impl PrCurve {
             name: name.into(),
             recall: recall.to_vec(),
             precision: precision.to_vec(),
-            average_precision: None,
-            interval: None,
+            area: Area::unknown("AP"),
         }
     }
 
     /// Writes the average precision into the legend.
     #[must_use]
     pub fn with_average_precision(mut self, average_precision: f64) -> Self {
-        self.average_precision = Some(average_precision);
+        self.area.value = Some(average_precision);
         self
     }
 
     /// Writes its confidence interval into the legend.
     #[must_use]
     pub fn with_interval(mut self, low: f64, high: f64) -> Self {
-        self.interval = Some((low, high));
+        self.area.interval = Some((low, high));
         self
     }
 
@@ -49,10 +48,7 @@ impl PrCurve {
         check::unit(&format!("the precision of {name:?}"), &self.precision)?;
         let what = format!("the precision of {name:?}");
         check::same_length(&what, self.precision.len(), self.recall.len())?;
-        let numbers = self.average_precision.into_iter();
-        let numbers: Vec<_> =
-            numbers.chain(self.interval.into_iter().flat_map(|(a, b)| [a, b])).collect();
-        check::unit(&format!("the average precision or its interval of {name:?}"), &numbers)
+        self.area.check(name)
     }
 
     /// Steps, as the average precision sums them: up to a recall its own precision holds.
@@ -71,9 +67,7 @@ impl PrCurve {
     }
 
     fn legend(&self) -> String {
-        let area = self.average_precision.map(|value| format!(": AP {value:.3}"));
-        let interval = self.interval.map(|(low, high)| format!(" [{low:.3}, {high:.3}]"));
-        format!("{}{}{}", self.name, area.unwrap_or_default(), interval.unwrap_or_default())
+        self.area.legend(&self.name)
     }
 }
 
@@ -135,11 +129,9 @@ impl PrPlot {
         check::not_empty("the list of precision-recall curves", &self.curves)?;
         self.curves.iter().try_for_each(PrCurve::check)?;
         check::unit("the prevalence", &self.prevalence.into_iter().collect::<Vec<_>>())?;
-        let chance = Stroke::new(Color::AXIS, 1.2).dashed(5.0, 4.0);
-        let mut legend = Legend::default();
-        for (i, curve) in self.curves.iter().enumerate() {
-            legend.push(Mark::Line(Stroke::new(Color::palette(i), 2.4)), curve.legend());
-        }
+        let chance = Stroke::reference();
+        let legends: Vec<_> = self.curves.iter().map(PrCurve::legend).collect();
+        let mut legend = Legend::of_lines(&legends);
         if let Some(prevalence) = self.prevalence {
             legend.push(Mark::Line(chance), format!("chance (prevalence {prevalence:.3})"));
         }
@@ -151,7 +143,6 @@ impl PrPlot {
             left: 0.0,
             legend,
         };
-        let legends: Vec<_> = self.curves.iter().map(PrCurve::legend).collect();
         let description = format!("Precision-recall curves. {}.", legends.join("; "));
         chart.draw(description, |canvas, plane| {
             if let Some(prevalence) = self.prevalence {

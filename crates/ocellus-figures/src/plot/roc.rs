@@ -1,3 +1,4 @@
+use super::area::Area;
 use crate::{
     Color, Figure, Result,
     canvas::Stroke,
@@ -11,8 +12,7 @@ pub struct RocCurve {
     name: String,
     false_positive_rate: Vec<f64>,
     true_positive_rate: Vec<f64>,
-    auc: Option<f64>,
-    interval: Option<(f64, f64)>,
+    area: Area,
     operating: Option<(f64, f64)>,
 }
 
@@ -28,8 +28,7 @@ impl RocCurve {
             name: name.into(),
             false_positive_rate: false_positive_rate.to_vec(),
             true_positive_rate: true_positive_rate.to_vec(),
-            auc: None,
-            interval: None,
+            area: Area::unknown("AUC"),
             operating: None,
         }
     }
@@ -37,14 +36,14 @@ impl RocCurve {
     /// Writes the area under the curve into the legend.
     #[must_use]
     pub fn with_auc(mut self, auc: f64) -> Self {
-        self.auc = Some(auc);
+        self.area.value = Some(auc);
         self
     }
 
     /// Writes the area's confidence interval into the legend.
     #[must_use]
     pub fn with_interval(mut self, low: f64, high: f64) -> Self {
-        self.interval = Some((low, high));
+        self.area.interval = Some((low, high));
         self
     }
 
@@ -66,17 +65,13 @@ impl RocCurve {
         check::unit(&format!("the false positive rate of {name:?}"), x)?;
         check::unit(&format!("the true positive rate of {name:?}"), y)?;
         check::same_length(&format!("the true positive rate of {name:?}"), y.len(), x.len())?;
-        let auc: Vec<_> = self.auc.into_iter().collect();
-        check::unit(&format!("the AUC of {name:?}"), &auc)?;
-        let pairs = [self.interval, self.operating].into_iter().flatten();
-        let values: Vec<_> = pairs.flat_map(|(a, b)| [a, b]).collect();
-        check::unit(&format!("the interval or operating point of {name:?}"), &values)
+        self.area.check(name)?;
+        let operating: Vec<_> = self.operating.into_iter().flat_map(|(x, y)| [x, y]).collect();
+        check::unit(&format!("the operating point of {name:?}"), &operating)
     }
 
     fn legend(&self) -> String {
-        let auc = self.auc.map(|auc| format!(": AUC {auc:.3}")).unwrap_or_default();
-        let interval = self.interval.map(|(low, high)| format!(" [{low:.3}, {high:.3}]"));
-        format!("{}{auc}{}", self.name, interval.unwrap_or_default())
+        self.area.legend(&self.name)
     }
 }
 
@@ -131,11 +126,9 @@ impl RocPlot {
     pub fn draw(&self) -> Result<Figure> {
         check::not_empty("the list of ROC curves", &self.curves)?;
         self.curves.iter().try_for_each(RocCurve::check)?;
-        let chance = Stroke::new(Color::AXIS, 1.2).dashed(5.0, 4.0);
-        let mut legend = Legend::default();
-        for (i, curve) in self.curves.iter().enumerate() {
-            legend.push(Mark::Line(Stroke::new(Color::palette(i), 2.4)), curve.legend());
-        }
+        let chance = Stroke::reference();
+        let legends: Vec<_> = self.curves.iter().map(RocCurve::legend).collect();
+        let mut legend = Legend::of_lines(&legends);
         legend.push(Mark::Line(chance), "chance");
         if self.curves.iter().any(|curve| curve.operating.is_some()) {
             legend.push(Mark::Dot(Color::GRAY), "operating point");
@@ -148,7 +141,6 @@ impl RocPlot {
             left: 0.0,
             legend,
         };
-        let legends: Vec<_> = self.curves.iter().map(RocCurve::legend).collect();
         chart.draw(format!("ROC curves. {}.", legends.join("; ")), |canvas, plane| {
             plane.curve(canvas, &[(0.0, 0.0), (1.0, 1.0)], chance);
             for (i, curve) in self.curves.iter().enumerate().rev() {
