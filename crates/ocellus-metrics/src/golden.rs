@@ -9,6 +9,32 @@ pub(crate) fn read(name: &str) -> Value {
     serde_json::from_str(&text).expect(&path)
 }
 
+/// The cases of `testdata/binary.json`: labels, scores, and what is expected of them.
+pub(crate) fn binary() -> Vec<(Vec<bool>, Vec<f64>, Value)> {
+    let case = |case: &Value| (flags(&case["labels"]), numbers(&case["scores"]), case.clone());
+    read("binary")["cases"].as_array().unwrap().iter().map(case).collect()
+}
+
+/// A case of `testdata/multiclass.json`.
+pub(crate) struct Multiclass {
+    pub(crate) classes: usize,
+    pub(crate) truth: Vec<usize>,
+    pub(crate) predicted: Vec<usize>,
+    pub(crate) scores: Vec<f64>,
+    pub(crate) expected: Value,
+}
+
+pub(crate) fn multiclass() -> Vec<Multiclass> {
+    let case = |case: &Value| Multiclass {
+        classes: number(&case["classes"]) as usize,
+        truth: indices(&case["truth"]),
+        predicted: indices(&case["predicted"]),
+        scores: numbers(&case["scores"]),
+        expected: case.clone(),
+    };
+    read("multiclass")["cases"].as_array().unwrap().iter().map(case).collect()
+}
+
 /// A number; `"inf"` stands for infinity.
 #[track_caller]
 pub(crate) fn number(value: &Value) -> f64 {

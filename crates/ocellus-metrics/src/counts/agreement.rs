@@ -102,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::golden::{self, close, indices, number};
+    use crate::golden::{self, Multiclass, close, number};
 
     const ALL: [(KappaWeights, &str); 3] = [
         (KappaWeights::Unweighted, "kappa"),
@@ -112,9 +112,7 @@ mod tests {
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (truth, predicted) = (indices(&case["truth"]), indices(&case["predicted"]));
+        for Multiclass { classes, truth, predicted, expected: case, .. } in golden::multiclass() {
             let matrix = ConfusionMatrix::from_labels(&truth, &predicted, classes).unwrap();
             close(matrix.mcc().unwrap(), number(&case["mcc"]), 1e-12);
             for (weights, key) in ALL {

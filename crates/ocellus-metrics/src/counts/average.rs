@@ -98,13 +98,11 @@ impl ConfusionMatrix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::{self, close, indices, number};
+    use crate::golden::{self, Multiclass, close, number};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (truth, predicted) = (indices(&case["truth"]), indices(&case["predicted"]));
+        for Multiclass { classes, truth, predicted, expected: case, .. } in golden::multiclass() {
             let matrix = ConfusionMatrix::from_labels(&truth, &predicted, classes).unwrap();
             let flat: Vec<f64> = matrix.rows().flatten().map(|&n| n as f64).collect();
             golden::all_close(&flat, &golden::numbers(&case["confusion"]), 0.);

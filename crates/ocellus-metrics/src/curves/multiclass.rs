@@ -236,13 +236,13 @@ fn all_present(metric: &'static str, totals: &[usize]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::{self, all_close, close, indices, number, numbers};
+    use crate::golden::{self, Multiclass, all_close, close, number, numbers};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (labels, scores) = (indices(&case["truth"]), numbers(&case["scores"]));
+        for Multiclass { classes, truth: labels, scores, expected: case, .. } in
+            golden::multiclass()
+        {
             let areas = auroc_per_class(&labels, &scores, classes).unwrap();
             all_close(&areas, &numbers(&case["auroc_per_class"]), 1e-12);
             let precisions = average_precision_per_class(&labels, &scores, classes).unwrap();

@@ -190,12 +190,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::golden::{self, close, flags, number, numbers};
+    use crate::golden::{self, close, number};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
-            let (labels, scores) = (flags(&case["labels"]), numbers(&case["scores"]));
+        for (labels, scores, case) in golden::binary() {
             let f1 = max_f_beta_threshold(&labels, &scores, 1.).unwrap();
             close(f1.threshold, number(&case["f1_max"]["threshold"]), 0.);
             close(f1.counts.f1().unwrap(), number(&case["f1_max"]["value"]), 1e-12);

@@ -120,12 +120,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::golden::{self, all_close, close, flags, number, numbers};
+    use crate::golden::{self, all_close, close, number, numbers};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
-            let (labels, scores) = (flags(&case["labels"]), numbers(&case["scores"]));
+        for (labels, scores, case) in golden::binary() {
             for (curve, key) in [
                 (PrCurve::new(&labels, &scores).unwrap(), "pr"),
                 (PrCurve::corners(&labels, &scores).unwrap(), "pr_dropped"),

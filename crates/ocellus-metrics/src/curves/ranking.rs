@@ -50,12 +50,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::golden::{self, close, flags, number, numbers};
+    use crate::golden::{self, close, number};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
-            let (labels, scores) = (flags(&case["labels"]), numbers(&case["scores"]));
+        for (labels, scores, case) in golden::binary() {
             close(auroc(&labels, &scores).unwrap(), number(&case["auroc"]), 1e-12);
         }
     }

@@ -100,13 +100,12 @@ mod tests {
     use super::*;
     use crate::{
         auroc,
-        golden::{self, all_close, close, flags, numbers},
+        golden::{self, all_close, close, numbers},
     };
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
-            let (labels, scores) = (flags(&case["labels"]), numbers(&case["scores"]));
+        for (labels, scores, case) in golden::binary() {
             for (curve, key) in [
                 (RocCurve::new(&labels, &scores).unwrap(), "roc"),
                 (RocCurve::corners(&labels, &scores).unwrap(), "roc_dropped"),

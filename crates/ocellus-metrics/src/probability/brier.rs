@@ -90,18 +90,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::golden::{self, close, flags, indices, number, numbers};
+    use crate::golden::{self, Multiclass, close, number};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
+        for (labels, scores, case) in golden::binary() {
             let mut score = BrierScore::default();
-            score.add_all(&flags(&case["labels"]), &numbers(&case["scores"])).unwrap();
+            score.add_all(&labels, &scores).unwrap();
             close(score.value().unwrap(), number(&case["brier"]), 1e-12);
         }
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (labels, scores) = (indices(&case["truth"]), numbers(&case["scores"]));
+        for Multiclass { classes, truth: labels, scores, expected: case, .. } in
+            golden::multiclass()
+        {
             let score = brier_score_multiclass(&labels, &scores, classes).unwrap();
             close(score, number(&case["brier"]), 1e-12);
         }

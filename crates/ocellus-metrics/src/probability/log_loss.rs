@@ -75,18 +75,18 @@ fn surprise(p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::{self, close, flags, indices, number, numbers};
+    use crate::golden::{self, Multiclass, close, number};
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("binary")["cases"].as_array().unwrap() {
+        for (labels, scores, case) in golden::binary() {
             let mut loss = LogLoss::default();
-            loss.add_all(&flags(&case["labels"]), &numbers(&case["scores"])).unwrap();
+            loss.add_all(&labels, &scores).unwrap();
             close(loss.value().unwrap(), number(&case["log_loss"]), 1e-12);
         }
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (labels, scores) = (indices(&case["truth"]), numbers(&case["scores"]));
+        for Multiclass { classes, truth: labels, scores, expected: case, .. } in
+            golden::multiclass()
+        {
             let loss = log_loss_multiclass(&labels, &scores, classes).unwrap();
             close(loss, number(&case["log_loss"]), 1e-12);
         }

@@ -44,14 +44,14 @@ mod tests {
     use super::*;
     use crate::{
         ConfusionMatrix,
-        golden::{self, close, indices, number, numbers},
+        golden::{self, Multiclass, close, number},
     };
 
     #[test]
     fn matches_scikit_learn() {
-        for case in golden::read("multiclass")["cases"].as_array().unwrap() {
-            let classes = number(&case["classes"]) as usize;
-            let (labels, scores) = (indices(&case["truth"]), numbers(&case["scores"]));
+        for Multiclass { classes, truth: labels, scores, expected: case, .. } in
+            golden::multiclass()
+        {
             let top = |k| top_k_accuracy(&labels, &scores, classes, k).unwrap();
             for (i, expected) in case["top_k"].as_array().into_iter().flatten().enumerate() {
                 close(top(i + 1), number(expected), 1e-12);
