@@ -1,0 +1,74 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use ocellus_benches::{Case, all_cases};
+
+use crate::peer::Peer;
+
+/// Times our operations and networks beside those of PyTorch, ONNX Runtime and OpenVINO.
+#[derive(Debug, Parser)]
+#[command(name = "peers", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Times ours and the peers in turns, compares the results, prints a table of ratios.
+    Compare,
+    /// Times ours, beside the machine's measured peak of products and of copying.
+    Roofline,
+    /// Peak memory of a few runs in a fresh process: ours, and PyTorch.
+    Memory,
+    /// The names of the cases.
+    List,
+    /// Obeys commands on the standard input.
+    #[command(hide = true)]
+    Serve,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Settings {
+    /// Cases whose name holds any of these; for `compare`, `roofline` and `list` all by default.
+    #[arg(long, global = true, value_delimiter = ',', value_name = "TEXT")]
+    pub(crate) case: Vec<String>,
+    /// Peers, in that order.
+    #[arg(
+        long,
+        global = true,
+        value_delimiter = ',',
+        value_enum,
+        default_value = "pytorch,channels-last,fused,onnxruntime,openvino"
+    )]
+    pub(crate) peers: Vec<Peer>,
+    /// Timed runs, or blocks of short runs, of each.
+    #[arg(long, global = true, default_value_t = 10, value_name = "N")]
+    pub(crate) repetitions: usize,
+    /// Threads of ours and of each peer.
+    #[arg(long, global = true, default_value_t = 2, value_name = "N")]
+    pub(crate) threads: usize,
+    /// The Python interpreter that has the peers.
+    #[arg(long, global = true, default_value = "../ocellus-peers/bin/python", value_name = "FILE")]
+    pub(crate) python: PathBuf,
+    /// Where all figures are written.
+    #[arg(long, global = true, default_value = "target/peers.json", value_name = "FILE")]
+    pub(crate) json: PathBuf,
+}
+
+impl Settings {
+    /// The cases whose names fit.
+    pub(crate) fn cases(&self) -> Result<Vec<Case>> {
+        let fits = |case: &Case| {
+            self.case.is_empty() || self.case.iter().any(|part| case.name().contains(part))
+        };
+        let cases: Vec<Case> = all_cases().into_iter().filter(fits).collect();
+        ensure!(!cases.is_empty(), "no case holds {:?}: see `list`", self.case.join(", "));
+        Ok(cases)
+    }
+}

@@ -1,0 +1,52 @@
+//! Peak memory.
+
+use anyhow::Result;
+use ocellus_benches::Case;
+
+use crate::cli::Settings;
+use crate::compare::OURS;
+use crate::peer::Peer;
+use crate::protocol::Request;
+use crate::worker::Worker;
+
+/// The training step whose memory is told unless another case is named.
+const STEP: &str = "network_step/vgg16_32x3x128";
+/// The second allocates what the first left, as momentum; the third shows what stays.
+const RUNS: usize = 3;
+
+pub(crate) fn memory(settings: &Settings) -> Result<()> {
+    let mut settings = settings.clone();
+    if settings.case.is_empty() {
+        settings.case.push(STEP.to_owned());
+    }
+    println!("{:46}{:16}{:>10}{:>10}", "MiB of a process", "", "before", "peak");
+    for case in settings.cases()? {
+        let ours = Worker::ours(settings.threads)?;
+        report(&case, OURS, ours)?;
+        for &peer in &[Peer::Pytorch, Peer::ChannelsLast] {
+            if peer.takes(&case) && settings.peers.contains(&peer) {
+                let python = Worker::python(&settings.python, settings.threads)?;
+                report(&case, peer.name(), python)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the case in a fresh process.
+fn report(case: &Case, variant: &str, mut worker: Worker) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let before = worker.ask(&Request::Memory)?.resident_bytes;
+    if variant == OURS {
+        worker.ask(&Request::load(case, None)?)?;
+    } else {
+        let load = Request::load(case, Some(folder.path().join("case.safetensors")))?;
+        Worker::ours(1)?.ask(&load)?;
+        worker.ask(&load)?;
+    }
+    worker.ask(&Request::Build { variant: variant.to_owned() })?;
+    worker.ask(&Request::Time { variant: variant.to_owned(), runs: RUNS })?;
+    let peak = worker.ask(&Request::Memory)?.peak_bytes;
+    println!("{:46}{variant:16}{:>10}{:>10}", case.name(), before >> 20, peak >> 20);
+    Ok(())
+}

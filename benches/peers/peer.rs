@@ -1,0 +1,69 @@
+//! Who is compared, and at what.
+
+use clap::ValueEnum;
+use ocellus_benches::{Case, Pass};
+use serde::Serialize;
+
+/// Another way to do the same work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Peer {
+    /// PyTorch, eager, channels first.
+    Pytorch,
+    /// PyTorch, eager, channels last.
+    ChannelsLast,
+    /// PyTorch's fused optimizers.
+    Fused,
+    /// PyTorch, compiled by `torch.compile`: networks only; compiling takes minutes.
+    Compiled,
+    /// ONNX Runtime: inference only.
+    Onnxruntime,
+    /// OpenVINO in f32: inference only.
+    Openvino,
+    /// OpenVINO in bf16, another precision than ours: inference only.
+    OpenvinoBf16,
+    /// candle's own convolutions.
+    Candle,
+}
+
+impl Peer {
+    /// Its name in tables and commands.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pytorch => "pytorch",
+            Self::ChannelsLast => "channels-last",
+            Self::Fused => "fused",
+            Self::Compiled => "compiled",
+            Self::Onnxruntime => "onnxruntime",
+            Self::Openvino => "openvino",
+            Self::OpenvinoBf16 => "openvino-bf16",
+            Self::Candle => "candle",
+        }
+    }
+
+    /// Whether it does that kind of work.
+    pub(crate) fn takes(self, case: &Case) -> bool {
+        let update = case.pass.is_update();
+        let network = case.module.name() == "network";
+        match self {
+            Self::Pytorch | Self::ChannelsLast => !update || self == Self::Pytorch,
+            Self::Fused => update && case.pass != Pass::Rmsprop,
+            Self::Compiled => network && !update,
+            Self::Onnxruntime | Self::Openvino | Self::OpenvinoBf16 => {
+                case.pass == Pass::Forward && case.module.name() != "cross_entropy"
+            }
+            Self::Candle => case.module.is_in_candle(),
+        }
+    }
+
+    /// Whether our own worker runs it.
+    pub(crate) fn is_rust(self) -> bool {
+        self == Self::Candle
+    }
+
+    /// Whether it computes in another precision, so that its results differ and its time does not
+    /// count.
+    pub(crate) fn is_coarse(self) -> bool {
+        self == Self::OpenvinoBf16
+    }
+}

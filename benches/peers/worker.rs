@@ -1,0 +1,96 @@
+//! A process that does the work.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result, bail};
+
+use crate::protocol::{Reply, Request};
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    name: &'static str,
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Ourselves, in another process.
+    pub(crate) fn ours(threads: usize) -> Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("serve").env("RAYON_NUM_THREADS", threads.to_string());
+        Self::start("our worker", command)
+    }
+
+    /// `worker.py`.
+    pub(crate) fn python(interpreter: &Path, threads: usize) -> Result<Self> {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers/worker.py");
+        let mut command = Command::new(interpreter);
+        command.arg(script).arg(threads.to_string()).env("OMP_NUM_THREADS", threads.to_string());
+        Self::start("worker.py", command).with_context(|| {
+            format!("{}: set up as docs/performance.md says", interpreter.display())
+        })
+    }
+
+    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            bail!("{name} has no pipes")
+        };
+        Ok(Self { name, child, input, output: BufReader::new(output) })
+    }
+
+    /// Sends a request and waits for its reply.
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply> {
+        let mut line = serde_json::to_string(request)?;
+        line.push('\n');
+        self.input.write_all(line.as_bytes()).with_context(|| format!("{} ended", self.name))?;
+        line.clear();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("{} ended on {request:?}: {}", self.name, self.child.wait()?)
+        }
+        let reply: Reply =
+            serde_json::from_str(&line).with_context(|| format!("{} said {line}", self.name))?;
+        match reply.error {
+            Some(error) => bail!(error),
+            None => Ok(reply),
+        }
+    }
+
+    /// Waits until the threads have stopped spinning, half a second at most, so that they take no
+    /// time from whoever runs next.
+    pub(crate) fn settle(&self) {
+        let mut before = self.cpu_nanoseconds();
+        for _ in 0..100 {
+            thread::sleep(Duration::from_millis(5));
+            let now = self.cpu_nanoseconds();
+            if now.saturating_sub(before) < 500_000 {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// Processor time of all threads; 0 where the system does not say.
+    fn cpu_nanoseconds(&self) -> u64 {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let Ok(threads) = fs::read_dir(folder) else { return 0 };
+        let nanoseconds = |entry: fs::DirEntry| -> Option<u64> {
+            let text = fs::read_to_string(entry.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse().ok()
+        };
+        threads.flatten().filter_map(nanoseconds).sum()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // A worker that has ended already cannot be killed, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,29 @@
+use super::table;
+use crate::{Case, Module, Pass};
+
+/// Whole networks: inference, gradients, training steps.
+#[must_use]
+pub fn network_cases() -> Vec<Case> {
+    use Pass::{Forward, ForwardBackward, Step};
+    let one = |size, module, pass, input| Case::new(size, module, pass, input);
+    let vgg = [8, 3, 128, 128];
+    vec![
+        one("vgg16_8x3x128", Module::Vgg16, Forward, vgg),
+        one("vgg16_8x3x128", Module::Vgg16, ForwardBackward, vgg),
+        one("wide_resnet50_2x3x320", Module::WideResnet50, Forward, [2, 3, 320, 320]),
+        one("resnet34_2x3x256", Module::Resnet34, Forward, [2, 3, 256, 256]),
+        one("encoder_decoder34_2x4x256", Module::EncoderDecoder34, Forward, [2, 4, 256, 256]),
+        one("encoder_decoder34_2x4x256", Module::EncoderDecoder34, Step, [2, 4, 256, 256]),
+        one("vgg16_32x3x128", Module::Vgg16, Step, [32, 3, 128, 128]),
+    ]
+}
+
+/// Optimizers on the weights of VGG16's convolutions and of the encoder-decoder.
+#[must_use]
+pub fn optimizer_cases() -> Vec<Case> {
+    let passes = [Pass::Sgd, Pass::Rmsprop, Pass::Adam];
+    let mut cases = table(&[Module::Vgg16], &[("vgg16", [1, 3, 32, 32])], &passes);
+    let size = [("encoder_decoder34", [1, 4, 32, 32])];
+    cases.extend(table(&[Module::EncoderDecoder34], &size, &passes));
+    cases
+}

@@ -1,0 +1,28 @@
+//! What the benchmarks and the comparison with other libraries time: one table of [`Case`]s.
+//!
+//! A case is a [`Module`], a [`Pass`] and the size of an input. Its name, `group/size`, is stable;
+//! criterion shows it as `group/library/size`, such as `conv_by_w/ocellus/vgg_1_2`.
+//!
+//! | Item | What it is |
+//! | --- | --- |
+//! | [`all_cases`], [`conv_cases`], … | the table |
+//! | [`Case`], [`Module`], [`Pass`] | what is timed |
+//! | [`Prepared`], [`Library`] | a case with weights and inputs, by our operations or candle's |
+//! | [`bench`] | the main function of a criterion benchmark |
+
+mod case;
+mod cases;
+mod harness;
+mod module;
+mod networks;
+mod prepared;
+mod values;
+
+pub use case::{Case, Pass};
+pub use cases::{
+    activation_cases, all_cases, conv_cases, loss_cases, network_cases, norm_cases,
+    optimizer_cases, pool_cases, upsample_cases,
+};
+pub use harness::bench;
+pub use module::{Library, Module};
+pub use prepared::Prepared;

@@ -1,0 +1,67 @@
+use ocellus::candle::{Module, ModuleT, Result, Tensor};
+use ocellus::layers::{Conv2d, Conv2dConfig};
+use ocellus::nn::VarBuilder;
+use ocellus::ops::relu;
+
+use super::resnet::{Features, ResNet, ResNetConfig};
+use super::unit::{Enlarging, Unit};
+
+/// The residual encoder-decoder of the satellite paper at depth 34: a ResNet, five 4×4/2 transposed
+/// convolutions, each joined by the encoder's features of its size, and a 1×1 convolution to two classes.
+///
+/// Beside the paper's Table I: the encoder pools 3×3/2, as torchvision's does.
+#[derive(Debug)]
+pub(crate) struct EncoderDecoder {
+    encoder: ResNet,
+    full: Unit,
+    decoder: Vec<Enlarging>,
+    head: Conv2d,
+}
+
+impl EncoderDecoder {
+    pub(crate) fn new(vb: &VarBuilder) -> Result<Self> {
+        let full = Conv2dConfig::new(4, 64, 3).with_padding(1);
+        let sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)];
+        let enlarging = |(i, &(inputs, outputs)): (usize, &(usize, usize))| {
+            Enlarging::new(inputs, outputs, &vb.pp(format!("decoder.{i}")))
+        };
+        Ok(Self {
+            encoder: ResNet::new(&ResNetConfig::resnet34(4), &vb.pp("encoder"))?,
+            full: Unit::new(&full, vb.pp("full.conv"), vb.pp("full.bn"))?,
+            decoder: sizes.iter().enumerate().map(enlarging).collect::<Result<_>>()?,
+            head: Conv2d::new(&Conv2dConfig::new(128, 2, 1), vb.pp("head"))?,
+        })
+    }
+}
+
+impl ModuleT for EncoderDecoder {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let Features { stem, mut stages } = self.encoder.features(x, train)?;
+        let full = relu(&self.full.forward_t(x, train)?)?;
+        stages.insert(0, stem);
+        stages.insert(0, full);
+        let mut y = stages.remove(stages.len() - 1);
+        for (enlarging, skip) in self.decoder.iter().zip(stages.iter().rev()) {
+            y = Tensor::cat(&[&enlarging.forward_t(&y, train)?, skip], 1)?;
+        }
+        self.head.forward(&y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ocellus::candle::{DType, Device};
+    use ocellus::params::ParamStore;
+
+    use super::*;
+
+    #[test]
+    fn has_the_papers_number_of_parameters_but_for_the_skips_bias() -> Result<()> {
+        let params = ParamStore::seeded(0);
+        let network = EncoderDecoder::new(&params.var_builder(DType::F32, &Device::Cpu))?;
+        assert_eq!(params.parameter_count(), 24_962_306 - 64);
+        let x = Tensor::zeros((1, 4, 32, 64), DType::F32, &Device::Cpu)?;
+        assert_eq!(network.forward_t(&x, true)?.dims(), [1, 2, 32, 64]);
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! Whole networks that no published crate has yet.
+
+mod encoder_decoder;
+mod resnet;
+mod unit;
+
+pub(crate) use encoder_decoder::EncoderDecoder;
+pub(crate) use resnet::{ResNet, ResNetConfig};

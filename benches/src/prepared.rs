@@ -1,0 +1,210 @@
+use std::collections::HashMap;
+use std::fmt;
+
+use ocellus::candle::{DType, Device, Result, Tensor, Var, backprop::GradStore};
+use ocellus::ops::{CrossEntropyConfig, cross_entropy};
+use ocellus::params::ParamStore;
+use ocellus::train::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
+
+use crate::module::Forward;
+use crate::values::{classes, fill, vary};
+use crate::{Case, Library, Pass};
+
+/// A [`Case`] with its weights and inputs, ready to be run again and again.
+///
+/// All values are the same on every machine.
+pub struct Prepared {
+    case: Case,
+    forward: Forward,
+    params: ParamStore,
+    inputs: Vec<Tensor>,
+    target: Option<Tensor>,
+    upstream: Option<Tensor>,
+    run: Run,
+}
+
+type Run = Box<dyn FnMut() -> Result<()>>;
+
+impl Prepared {
+    /// Builds the module, draws its weights, fills its inputs.
+    ///
+    /// # Errors
+    ///
+    /// If the module does not take an input of that size.
+    pub fn new(case: &Case, library: Library) -> Result<Self> {
+        let &Case { module, pass, input, .. } = case;
+        let params = ParamStore::seeded(1);
+        let build = || {
+            let vb = params.var_builder(DType::F32, &Device::Cpu);
+            module.build(input[1], library, vb)
+        };
+        let mut forward = build()?;
+        vary(&params)?;
+        if !pass.tracks_weights() {
+            params.freeze("*");
+            forward = build()?;
+        }
+        let mut inputs = vec![fill(&input, 1)?];
+        if module.has_residual() {
+            inputs.push(fill(&input, 2)?);
+        }
+        if pass.tracks_inputs() {
+            let var = |x: &Tensor| Ok(Var::from_tensor(x)?.into_inner());
+            inputs = inputs.iter().map(var).collect::<Result<_>>()?;
+        }
+        let [batch, channels, height, width] = input;
+        let target = module.classes(channels);
+        let target = target.map(|count| classes([batch, height, width], count)).transpose()?;
+        if target.is_some() && module.name() == "cross_entropy" {
+            inputs.extend(target.clone());
+        }
+        let upstream = None;
+        let run: Run = Box::new(|| Ok(()));
+        let mut prepared = Self { case: *case, forward, params, inputs, target, upstream, run };
+        if pass.is_gradient() {
+            let shape = prepared.outputs()?[0].shape().clone();
+            prepared.upstream = Some(fill(shape, 5)?);
+        }
+        prepared.run = prepared.work()?;
+        Ok(prepared)
+    }
+
+    /// Does the work once.
+    ///
+    /// # Errors
+    ///
+    /// As the module.
+    pub fn run(&mut self) -> Result<()> {
+        (self.run)()
+    }
+
+    /// All that another library needs to do the same work: `param.NAME`, `input.0`, `target`,
+    /// `upstream`.
+    #[must_use]
+    pub fn exchange(&self) -> HashMap<String, Tensor> {
+        let params = self.params.tensors().into_iter();
+        let mut tensors: HashMap<_, _> =
+            params.map(|(name, tensor)| (format!("param.{name}"), tensor)).collect();
+        for (i, x) in self.inputs.iter().enumerate() {
+            tensors.insert(format!("input.{i}"), x.clone());
+        }
+        tensors.extend(self.target.iter().map(|x| ("target".to_owned(), x.clone())));
+        tensors.extend(self.upstream.iter().map(|x| ("upstream".to_owned(), x.clone())));
+        tensors
+    }
+
+    /// What the work gives, by name: outputs, gradients, or weights after one update.
+    ///
+    /// # Errors
+    ///
+    /// As the module.
+    pub fn results(&mut self) -> Result<HashMap<String, Tensor>> {
+        let pass = self.case.pass;
+        if pass.is_update() {
+            self.run()?;
+            let weights = self.params.trainable().into_iter();
+            return weights
+                .map(|(name, var)| Ok((name, var.as_detached_tensor().copy()?)))
+                .collect();
+        }
+        if matches!(pass, Pass::Forward | Pass::Training) {
+            let outputs = self.outputs()?.into_iter().enumerate();
+            return Ok(outputs.map(|(i, y)| (format!("output.{i}"), y)).collect());
+        }
+        let outputs = self.outputs()?;
+        let loss = match &self.upstream {
+            Some(upstream) => (&outputs[0] * upstream)?.sum_all()?,
+            None => loss(&outputs[0], self.target.as_ref())?,
+        };
+        let grads = loss.backward()?;
+        let inputs = self.inputs.iter().enumerate();
+        let inputs = inputs.map(|(i, x)| (format!("grad.input.{i}"), x.clone()));
+        let weights = self.params.trainable().into_iter();
+        let weights = weights.map(|(name, var)| (format!("grad.{name}"), var.as_tensor().clone()));
+        let gradients = inputs.chain(weights);
+        Ok(gradients.filter_map(|(name, x)| Some((name, grads.get(&x)?.clone()))).collect())
+    }
+
+    /// The least memory traffic in bytes: all that goes in and comes out, once. Nothing between.
+    ///
+    /// # Errors
+    ///
+    /// As the module.
+    pub fn traffic(&mut self) -> Result<u64> {
+        let size = |tensors: &HashMap<String, Tensor>| -> u64 {
+            let bytes = |x: &Tensor| x.elem_count() * x.dtype().size_in_bytes();
+            tensors.values().map(bytes).sum::<usize>() as u64
+        };
+        let mut read = self.exchange();
+        match self.case.pass {
+            Pass::ByX => read.retain(|name, _| !name.starts_with("input.")),
+            Pass::ByW => read.retain(|name, _| !name.starts_with("param.")),
+            _ => {}
+        }
+        let written = size(&self.results()?);
+        // An optimizer reads weights, gradients and state, and writes weights and state.
+        let state = match self.case.pass {
+            Pass::Sgd | Pass::Rmsprop => 3,
+            Pass::Adam => 5,
+            _ => 0,
+        };
+        Ok(size(&read) + written + state * written)
+    }
+
+    fn outputs(&self) -> Result<Vec<Tensor>> {
+        (self.forward)(&self.inputs, self.case.pass != Pass::Forward)
+    }
+
+    fn work(&self) -> Result<Run> {
+        let train = self.case.pass != Pass::Forward;
+        let (forward, inputs) = (self.forward.clone(), self.inputs.clone());
+        let (target, params) = (self.target.clone(), self.params.trainable());
+        Ok(match self.case.pass {
+            Pass::Forward | Pass::Training => Box::new(move || forward(&inputs, train).map(drop)),
+            Pass::ByX | Pass::ByW | Pass::Backward => {
+                let output = forward(&inputs, train)?.swap_remove(0);
+                Box::new(move || output.backward().map(drop))
+            }
+            Pass::ForwardBackward => Box::new(move || {
+                loss(&forward(&inputs, train)?[0], target.as_ref())?.backward().map(drop)
+            }),
+            Pass::Step => {
+                let mut sgd = Sgd::new(SgdConfig::new(1e-4).with_momentum(0.9), params)?;
+                Box::new(move || {
+                    let loss = loss(&forward(&inputs, train)?[0], target.as_ref())?;
+                    sgd.step(&loss.backward()?)
+                })
+            }
+            Pass::Sgd => {
+                update(Sgd::new(SgdConfig::new(1e-4).with_momentum(0.9), params.clone())?, &params)?
+            }
+            Pass::Rmsprop => {
+                update(RmsProp::new(RmsPropConfig::pytorch(1e-4), params.clone())?, &params)?
+            }
+            Pass::Adam => update(Adam::new(AdamConfig::new(1e-4), params.clone())?, &params)?,
+        })
+    }
+}
+
+/// The cross-entropy with the target, else the mean square.
+fn loss(output: &Tensor, target: Option<&Tensor>) -> Result<Tensor> {
+    match target {
+        Some(target) => cross_entropy(output, target, &CrossEntropyConfig::default()),
+        None => output.sqr()?.mean_all(),
+    }
+}
+
+/// Steps of an optimizer, the gradient of each weight being its value at the start.
+fn update(mut optimizer: impl Optimizer + 'static, params: &[(String, Var)]) -> Result<Run> {
+    let mut grads: GradStore = Tensor::zeros((), DType::F32, &Device::Cpu)?.backward()?;
+    for (_, var) in params {
+        grads.insert(var.as_tensor(), var.as_detached_tensor().copy()?);
+    }
+    Ok(Box::new(move || optimizer.step(&grads)))
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("case", &self.case).finish_non_exhaustive()
+    }
+}
