@@ -8,7 +8,7 @@
 //! | [`all_cases`], [`conv_cases`], … | the table |
 //! | [`Case`], [`Module`], [`Pass`] | what is timed |
 //! | [`Prepared`], [`Library`] | a case with weights and inputs, by our operations or candle's |
-//! | [`bench`] | the main function of a criterion benchmark |
+//! | [`bench()`] | the main function of a criterion benchmark |
 
 mod case;
 mod cases;
