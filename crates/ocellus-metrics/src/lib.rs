@@ -41,6 +41,10 @@
 //! | [`LogLoss`], [`log_loss_multiclass`] | mean −ln p of what happened |
 //! | [`CalibrationBins`], [`top_label`] | expected and maximum calibration error, reliability curve |
 //!
+//! | Maps | What it is |
+//! | --- | --- |
+//! | [`Localization`] | whether an attention or saliency map finds a region: pointing game, energy, AUROC of pixels |
+//!
 //! | Intervals | What it is |
 //! | --- | --- |
 //! | [`wilson_interval`] | of a proportion |
@@ -89,6 +93,7 @@ mod error;
 #[cfg(test)]
 mod golden;
 mod intervals;
+mod localization;
 mod probability;
 mod special;
 
@@ -107,6 +112,7 @@ pub use intervals::{
     BootstrapConfig, BootstrapInterval, BootstrapMethod, Interval, Resampling, bootstrap, gather,
     mean_interval, wilson_interval,
 };
+pub use localization::Localization;
 pub use probability::{
     BrierScore, CalibrationBins, LogLoss, ReliabilityBin, brier_score_multiclass,
     log_loss_multiclass, top_k_accuracy, top_label,
