@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     files,
     fitting::{self, Place},
+    localization::Located,
     outcome::{Figures, Look, Prediction, figures},
     run::Run,
     setup::Card,
@@ -72,6 +73,8 @@ pub(crate) struct FoldResult {
     pub(crate) predictions: Vec<Prediction>,
     /// Where the network looked in the images that it found clearest and in those it got worst.
     pub(crate) looks: Vec<Look>,
+    /// How well its maps find the lesions that are outlined.
+    pub(crate) located: Vec<Located>,
     pub(crate) history: Vec<EpochRecord>,
     pub(crate) best_epoch: usize,
     pub(crate) threshold: f64,

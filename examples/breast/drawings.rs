@@ -3,15 +3,16 @@
 use anyhow::Result;
 use ocellus::{
     figures::{
-        CalibrationCurve, CalibrationPlot, Color, ConfusionPlot, Figure, GalleryPlot, OverlayPlot,
-        Panels, Picture, PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Section, Tile,
-        TrainingPanel, TrainingPlot,
+        CalibrationCurve, CalibrationPlot, Color, ConfusionPlot, Figure, GalleryPlot, Panels,
+        Picture, PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Section, Tile, TrainingPanel,
+        TrainingPlot,
     },
     metrics::{self, CalibrationBins, DeLong},
 };
 
 use crate::{
     compare::RowResult,
+    explain::{self, Explained},
     files,
     outcome::{Prediction, certainty, confusion, counts, labels_and_scores},
     run::Run,
@@ -42,16 +43,7 @@ pub(crate) fn sections(run: &Run, results: &[RowResult]) -> Result<Vec<Section>>
         &matrices,
         "Rows are true classes, columns predictions; counts and shares of the row.",
     )?);
-    let attention = attention(run, results)?;
-    if !attention.is_empty() {
-        keep(run, "attention", &Panels::new(1).draw(&attention)?)?;
-        sections.push(Section::new("Where the network looked").with_figures(
-            &attention,
-            "The two clearest images and the two worst errors of the first fold, none of them seen in \
-             training. Bright: what the gate lets through. The line is the lesion as outlined by the \
-             data set, which the network was never told.",
-        )?);
-    }
+    sections.extend(looks(run, results)?);
     let worst = worst_errors(run, results)?;
     if !worst.is_empty() {
         sections.push(Section::new("Worst errors").with_figures(
@@ -180,28 +172,42 @@ fn verdict(run: &Run, prediction: &Prediction) -> String {
     }
 }
 
-/// Overlays of the last row that has a gate, from its first fold.
-fn attention(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {
-    let gated = results.iter().rev().find_map(|r| r.folds.first().filter(|f| !f.looks.is_empty()));
-    let Some(fold) = gated else { return Ok(Vec::new()) };
-    let mut figures = Vec::new();
+/// Maps of the last row that has a gate, else of the last, from its first fold; `None` without images.
+fn looks(run: &Run, results: &[RowResult]) -> Result<Option<Section>> {
+    let folds = || results.iter().rev().filter_map(|r| r.folds.first());
+    let gated = folds().find(|f| f.looks.iter().any(|l| l.maps.gate.is_some()));
+    let Some(fold) = gated.or_else(|| folds().next()) else { return Ok(None) };
+    let mut section = Section::new("Where the network looked").with_text(format!(
+        "The two clearest images and the two worst errors of the first fold, none of them seen in \
+         training. {} The blue line is the lesion as the data set outlines it, which no network was told.",
+        explain::LEGEND
+    ));
+    let mut all = Vec::new();
     for look in fold.looks.iter().rev() {
         let Some(prediction) = fold.predictions.iter().find(|p| p.index == look.index) else {
             continue;
         };
-        let picture = picture(run, look.index)?;
-        let mut plot = OverlayPlot::new(&picture, look.side, look.side, &look.map)
-            .with_title(verdict(run, prediction))
-            .with_names("image", "attention", "overlay");
-        if let Some(mask) = &run.data.masks[look.index] {
-            let outline: Vec<u8> = mask.data().iter().map(|&v| u8::from(v > 0.5)).collect();
-            if outline.contains(&1) {
-                plot = plot.with_contour(mask.width(), mask.height(), &outline, "outlined lesion");
-            }
-        }
-        figures.push(plot.draw()?);
+        let class = prediction.class(run.card.positive);
+        let (verdict, truth) = (&run.card.classes[class], &run.card.classes[prediction.truth]);
+        let explained = Explained {
+            image: run.views.image(look.index),
+            maps: &look.maps,
+            verdict,
+            lesion: run.data.masks[look.index].as_ref(),
+        };
+        let right = if class == prediction.truth { "right" } else { "wrong" };
+        let probability = prediction.probabilities[class];
+        let caption = format!("Verdict: {verdict}, probability {probability:.2}; {right}.");
+        let figures = explained.draw(&format!("Truth: {truth}"), &caption)?;
+        section = section.with_figures(&figures, format!("{}: {caption}", prediction.file))?;
+        all.extend(figures);
     }
-    Ok(figures)
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let columns = all.len() / fold.looks.len().max(1);
+    keep(run, "maps", &Panels::new(columns.max(1)).draw(&all)?)?;
+    Ok(Some(section))
 }
 
 fn worst_errors(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {

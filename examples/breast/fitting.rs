@@ -22,6 +22,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     compare::{FoldResult, Split},
+    localization::{self, Located},
+    maps,
     outcome::{Look, Prediction, certainty, labels_and_scores},
     progress,
     run::Run,
@@ -102,12 +104,14 @@ pub(crate) fn fit(
     Ok(fitted)
 }
 
-/// What the network says of the test images, with how it was trained.
+/// What the network says of the test images and where it looks in them, with how it was trained.
 pub(crate) fn result(run: &Run, fitted: Fitted, split: &Split) -> Result<FoldResult> {
     let predictions = predictions(run, &fitted, &run.protocol, &split.test)?;
+    let (looks, located) = looks(run, &fitted.model, &predictions)?;
     Ok(FoldResult {
         settings: String::new(),
-        looks: looks(run, &fitted.model, &predictions)?,
+        looks,
+        located,
         predictions,
         history: fitted.history,
         best_epoch: fitted.best_epoch,
@@ -116,21 +120,34 @@ pub(crate) fn result(run: &Run, fitted: Fitted, split: &Split) -> Result<FoldRes
     })
 }
 
-/// The attention maps of the clearest and of the worst images; none without a gate.
-fn looks(run: &Run, model: &Classifier, predictions: &[Prediction]) -> Result<Vec<Look>> {
+/// The maps of the clearest and of the worst images, and how well those of all images find the
+/// lesions that are outlined.
+fn looks(
+    run: &Run,
+    model: &Classifier,
+    predictions: &[Prediction],
+) -> Result<(Vec<Look>, Vec<Located>)> {
     const EACH: usize = 2;
     let mut ranked: Vec<&Prediction> = predictions.iter().collect();
     ranked.sort_by(|a, b| certainty(a).total_cmp(&certainty(b)));
-    let ends = ranked.len().min(2 * EACH);
-    let chosen = ranked[..ends / 2].iter().chain(&ranked[ranked.len() - (ends - ends / 2)..]);
-    let mut looks = Vec::new();
-    for prediction in chosen {
-        let Some(map) = model.explain(&run.views.plain(prediction.index)?)?.map else { break };
-        let side = map.dims4()?.2;
-        let map = map.flatten_all()?.to_vec1::<f32>()?;
-        looks.push(Look { index: prediction.index, side, map });
+    let ends = EACH.min(ranked.len() / 2)..ranked.len() - EACH.min(ranked.len().div_ceil(2));
+    let (mut looks, mut located) = (Vec::new(), Vec::new());
+    let bar = progress::bar(ranked.len() as u64, "maps of the test images");
+    for (at, chunk) in ranked.chunks(CHUNK).enumerate() {
+        let samples: Vec<usize> = chunk.iter().map(|p| p.index).collect();
+        let classes: Vec<usize> = chunk.iter().map(|p| p.class(run.card.positive)).collect();
+        let images = run.views.plain(&samples)?;
+        let all = maps::of(model, &images, &classes, run.protocol.mirror)?;
+        for (i, (index, maps)) in samples.into_iter().zip(all).enumerate() {
+            located.extend(localization::locate(run, index, &maps)?);
+            if !ends.contains(&(at * CHUNK + i)) {
+                looks.push(Look { index, maps });
+            }
+        }
+        bar.inc(chunk.len() as u64);
     }
-    Ok(looks)
+    bar.finish_and_clear();
+    Ok((looks, located))
 }
 
 /// The order of the training images in an epoch, cut into batches; it depends on seed and epoch alone.

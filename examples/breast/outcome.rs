@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use ocellus::metrics::{BinaryCounts, auroc, average_precision};
 use serde::{Deserialize, Serialize};
 
+use crate::maps::Maps;
+
 /// The prediction for one image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Prediction {
@@ -31,14 +33,12 @@ impl Prediction {
     }
 }
 
-/// Where a network looked in one image.
+/// The maps of one image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Look {
     /// The image's place in the data set.
     pub(crate) index: usize,
-    /// Rows and columns of the map.
-    pub(crate) side: usize,
-    pub(crate) map: Vec<f32>,
+    pub(crate) maps: Maps,
 }
 
 /// How sure a network was of the true class: low for its worst errors.

@@ -1,4 +1,4 @@
-//! `predict` and `evaluate`: a saved network on other images.
+//! `predict`: a saved network on other images.
 
 use std::{
     io::Write,
@@ -10,13 +10,16 @@ use ocellus::{
     breast::Classifier,
     candle::{Device, Tensor},
     data::{DecodeConfig, Image, Resize},
-    figures::{Figure, OverlayPlot, Panels, Picture},
+    figures::Panels,
 };
 use serde::Serialize;
 
 use crate::{
     cli::Settings,
+    explain::Explained,
     files,
+    maps::{self, Maps},
+    outcome::Prediction,
     setup::{self, Card},
 };
 
@@ -36,13 +39,15 @@ struct Line<'a> {
 pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
     let device = setup::device(&settings.device)?;
     let (card, network, _) = setup::open(model, &device)?;
+    let mirror = card.preset.protocol(settings).mirror;
+    let with = With { card, network, device, mirror };
     let files = files(inputs)?;
     let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/predictions"));
     std::fs::create_dir_all(&out)
         .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
     let mut failed = 0;
     for file in &files {
-        match one(file, &card, &network, &device, &out) {
+        match one(file, &with, &out) {
             Ok(line) => writeln!(std::io::stdout(), "{line}")?,
             Err(error) if settings.strict => return Err(error),
             Err(error) => {
@@ -84,21 +89,14 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn one(
-    file: &Path,
-    card: &Card,
-    network: &Classifier,
-    device: &Device,
-    out: &Path,
-) -> Result<String> {
+fn one(file: &Path, with: &With, out: &Path) -> Result<String> {
+    let (card, network) = (&with.card, &with.network);
     let original = Image::open_with(file, &DecodeConfig::default())?.to_gray()?;
     let size = card.image_size;
     let small = Resize::new(size, size).apply(&original)?;
-    let x = Image::stack(&[small.to_rgb()?], device)?;
-    let seen = network.explain(&x)?;
-    let probabilities: Vec<f64> =
-        seen.probabilities.squeeze(0)?.to_vec1::<f32>()?.into_iter().map(f64::from).collect();
-    let prediction = crate::outcome::Prediction {
+    let x = Image::stack(&[small.to_rgb()?], &with.device)?;
+    let probabilities = with.probabilities(&x)?;
+    let prediction = Prediction {
         index: 0,
         file: file.display().to_string(),
         truth: 0,
@@ -106,8 +104,8 @@ fn one(
         probabilities: probabilities.clone(),
     };
     let class = prediction.class(card.positive);
-    let maps = Maps { attention: seen.map, evidence: network.evidence(&x, class)? };
-    let overlay = overlay(file, card, class, probabilities[class], &original, &maps, out)?;
+    let maps = maps::of(network, &x, &[class], with.mirror)?.remove(0);
+    let overlay = overlay(card, &prediction, class, &original, &maps, out)?;
     let line = Line {
         file: file.display().to_string(),
         class: &card.classes[class],
@@ -120,38 +118,47 @@ fn one(
     Ok(serde_json::to_string(&line)?)
 }
 
-/// Where the gate looked, and what spoke for the predicted class.
-struct Maps {
-    attention: Option<Tensor>,
-    evidence: Tensor,
+/// A saved network and how it is asked.
+struct With {
+    card: Card,
+    network: Classifier,
+    device: Device,
+    /// Whether its answer is the mean over an image and its mirror image.
+    mirror: bool,
 }
 
-/// Image, map and both together under the verdict: what spoke for it and, with a gate, where it looked.
+impl With {
+    fn probabilities(&self, image: &Tensor) -> Result<Vec<f64>> {
+        let mut mean = self.network.predict(image)?;
+        if self.mirror {
+            mean = ((mean + self.network.predict(&image.flip(&[3])?)?)? * 0.5)?;
+        }
+        Ok(mean.squeeze(0)?.to_vec1::<f32>()?.into_iter().map(f64::from).collect())
+    }
+}
+
+/// The image, what spoke for the verdict and, with a gate, where the network read, under the verdict
+/// in words.
 fn overlay(
-    file: &Path,
     card: &Card,
+    prediction: &Prediction,
     class: usize,
-    probability: f64,
     image: &Image,
     maps: &Maps,
     out: &Path,
 ) -> Result<PathBuf> {
-    let (channels, rows, columns) = image.dims();
-    let picture = Picture::from_planes(channels, rows, columns, image.data())?;
-    let draw = |map: &Tensor, title: String, name: &str| -> Result<Figure> {
-        let (_, _, height, width) = map.dims4()?;
-        let values = map.flatten_all()?.to_vec1::<f32>()?;
-        let plot = OverlayPlot::new(&picture, width, height, &values).with_title(title);
-        Ok(plot.with_names("image", name, "overlay").draw()?)
-    };
+    let file = Path::new(&prediction.file);
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let verdict = &card.classes[class];
-    let title = format!("{name}: {verdict}, probability {probability:.2}");
-    let mut figures = vec![draw(&maps.evidence, title, &format!("speaks for {verdict}"))?];
-    if let Some(map) = &maps.attention {
-        figures.push(draw(map, "Where the attention gate looked".to_owned(), "attention")?);
-    }
+    let (verdict, positive) = (&card.classes[class], &card.classes[card.positive]);
+    let probability = prediction.probabilities[card.positive];
+    let caption = format!(
+        "Probability of {positive} {probability:.2}; called {positive} from {:.2} on. Research \
+         software, not for diagnosis.",
+        card.threshold
+    );
+    let figures = Explained { image, maps, verdict, lesion: None }
+        .draw(&format!("{name}: {verdict}"), &caption)?;
     let path = out.join(format!("{name}-overlay.png"));
-    files::write(&path, Panels::new(1).draw(&figures)?.to_png_scaled(2.)?)?;
+    files::write(&path, Panels::new(figures.len()).draw(&figures)?.to_png_scaled(2.)?)?;
     Ok(path)
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     compare::{RowResult, Split},
     drawings, files,
+    localization::{self, Summary},
     outcome::{self, Figures},
     run::Run,
     statistics::{self, Comparison},
@@ -86,8 +87,10 @@ pub(crate) fn write(
 ) -> Result<()> {
     let positive = run.card.positive;
     let comparisons = statistics::against_the_last(results, positive);
+    let found: Vec<_> = results.iter().map(|r| Summary::of(run, r)).collect();
     println!("{}", terminal(run, results));
-    let rows: Vec<_> = results.iter().map(|r| summary(r, positive)).collect();
+    print!("{}", localization::lines(results, &found));
+    let rows: Vec<_> = results.iter().zip(&found).map(|(r, f)| summary(r, f, positive)).collect();
     let record = json!({
         "title": story.title,
         "settings": format!("{:?}", run.settings),
@@ -106,18 +109,18 @@ pub(crate) fn write(
         files::write(run.out.join(format!("predictions-{}.csv", result.row.slug)), &table)?;
     }
     let file = run.out.join("report.html");
-    html(run, results, splits, story, &comparisons)?.with_run(&record)?.save(&file)?;
+    html(run, results, splits, story, (&comparisons, &found))?.with_run(&record)?.save(&file)?;
     println!("report: {}", file.display());
     Ok(())
 }
 
 /// One row's figures for machines.
-fn summary(result: &RowResult, positive: usize) -> serde_json::Value {
+fn summary(result: &RowResult, found: &[Summary], positive: usize) -> serde_json::Value {
     let folds = result.figures(positive);
     let pooled = outcome::figures(&result.predictions(), positive);
     json!({
         "slug": result.row.slug, "network": result.row.network, "loss": result.row.loss,
-        "parameters": result.parameters, "pooled": pooled, "folds": folds,
+        "parameters": result.parameters, "pooled": pooled, "folds": folds, "localization": found,
         "best_epochs": result.folds.iter().map(|f| f.best_epoch).collect::<Vec<_>>(),
         "seconds": result.folds.iter().map(|f| f.seconds).sum::<f64>(),
     })
@@ -159,7 +162,7 @@ fn html(
     results: &[RowResult],
     splits: &[Split],
     story: &Story,
-    comparisons: &[Comparison],
+    (comparisons, found): (&[Comparison], &[Vec<Summary>]),
 ) -> Result<Report> {
     let mut report = Report::new(&story.title)
         .with_summary(&story.summary)
@@ -168,6 +171,9 @@ fn html(
         .with_section(results_section(run, results, story)?);
     if !comparisons.is_empty() {
         report = report.with_section(comparison_section(comparisons)?);
+    }
+    if let Some(section) = localization::section(results, found)? {
+        report = report.with_section(section);
     }
     for section in drawings::sections(run, results)? {
         report = report.with_section(section);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, Result, bail};
 use ocellus::{
     backbones::Preprocessing,
-    breast::{Architecture, Classifier, Config, Pooling, Protocol},
+    breast::{Architecture, Classifier, Config, Protocol},
     candle::{DType, Device},
     params::{LoadConfig, ParamStore, WeightFile},
 };
@@ -36,7 +36,6 @@ pub(crate) struct Card {
     pub(crate) positive: usize,
     pub(crate) image_size: usize,
     pub(crate) neurons: usize,
-    pub(crate) flatten: bool,
     pub(crate) frozen_layers: usize,
     pub(crate) seed: u64,
     pub(crate) threshold: f64,
@@ -63,7 +62,6 @@ impl Card {
             classes: classes.to_vec(),
             image_size: base.image_size,
             neurons: base.neurons,
-            flatten: base.pooling == Pooling::Flatten,
             frozen_layers: settings.frozen_layers.unwrap_or(base.frozen_layers),
             seed: settings.seed,
             threshold: 0.5,
@@ -83,7 +81,6 @@ impl Card {
             .with_classes(self.classes.clone(), self.positive)
             .with_image_size(self.image_size)
             .with_neurons(self.neurons)
-            .with_pooling(if self.flatten { Pooling::Flatten } else { Pooling::Average })
             .with_frozen_layers(self.frozen_layers)
             .with_seed(self.seed);
         if self.preset != Preset::Tiny && !self.caffe {

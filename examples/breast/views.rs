@@ -127,9 +127,9 @@ impl Views {
         &self.images[sample]
     }
 
-    /// One image as a batch for the whole network.
-    pub(crate) fn plain(&self, sample: usize) -> Result<Tensor> {
-        self.images(&[sample], |_| View::Plain)
+    /// Images as they are, as a batch for the whole network.
+    pub(crate) fn plain(&self, samples: &[usize]) -> Result<Tensor> {
+        self.images(samples, |_| View::Plain)
     }
 
     fn numbered(view: usize) -> View {

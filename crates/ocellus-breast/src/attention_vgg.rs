@@ -12,8 +12,11 @@ use crate::{Config, Fusion, Head, Pooling};
 /// x = block 4 before its pooling,  g = block 5 after its pooling
 /// x̂ = α(x, g) ⊙ x                                                           [1], Eqs. 1-2
 /// z = ReLU(W · [up(g); x̂])                      "upsampled, concatenated, 1 × 1 convolution"
-/// logits = head(z)
+/// logits = head(pool(z))
 /// ```
+///
+/// [`Pooling`] flattens z, as the paper does (probably), averages it, or averages it with the
+/// weights α.
 ///
 /// # Shapes
 ///
@@ -109,17 +112,6 @@ impl AttentionVgg {
     ///
     /// The map is `(batch, 1, height / 8, width / 8)`, larger where the gate looks.
     pub fn forward_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<(Tensor, Tensor)> {
-        let (features, map) = self.features_from(x, layers, train)?;
-        Ok((self.classify(&features, train)?, map))
-    }
-
-    /// What the head reads, and the attention map.
-    pub(crate) fn features_from(
-        &self,
-        x: &Tensor,
-        layers: usize,
-        train: bool,
-    ) -> Result<(Features, Tensor)> {
         let x = self.backbone.forward_range(x, layers..self.tap, train)?;
         let end = self.backbone.config().layer_count();
         let g = self.backbone.forward_range(&x, self.tap..end, train)?;
@@ -129,29 +121,13 @@ impl AttentionVgg {
             Some(conv) => {
                 let (_, _, height, width) = x.dims4()?;
                 let up = upsample_bilinear2d(&g, (height, width), self.alignment)?;
-                Features::Map(relu(&conv.forward(&Tensor::cat(&[&up, &gated.value], 1)?)?)?)
+                let fused = relu(&conv.forward(&Tensor::cat(&[&up, &gated.value], 1)?)?)?;
+                self.pooling.apply(&fused, Some(&gated.map))?
             }
-            None => Features::Pooled(Tensor::cat(&[gated.pooled()?, global_avg_pool2d(&g)?], 1)?),
+            None => Tensor::cat(&[gated.pooled()?, global_avg_pool2d(&g)?], 1)?,
         };
-        Ok((features, gated.map))
+        Ok((self.head.forward_t(&features, train)?, gated.map))
     }
-
-    /// The logits of such features.
-    pub(crate) fn classify(&self, features: &Features, train: bool) -> Result<Tensor> {
-        match features {
-            Features::Map(map) => self.head.forward_t(&self.pooling.apply(map)?, train),
-            Features::Pooled(vector) => self.head.forward_t(vector, train),
-        }
-    }
-}
-
-/// What the head of an attention network reads.
-#[derive(Clone, Debug)]
-pub(crate) enum Features {
-    /// `(batch, channels, height, width)`, still to be pooled.
-    Map(Tensor),
-    /// `(batch, features)`.
-    Pooled(Tensor),
 }
 
 impl ModuleT for AttentionVgg {

@@ -1,10 +1,10 @@
-use candle_core::{ModuleT, Result, Tensor, Var};
+use candle_core::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use ocellus_backbones::Preprocessing;
 use ocellus_layers::Noise;
-use ocellus_ops::{relu, softmax};
+use ocellus_ops::softmax;
 
-use crate::{Architecture, AttentionVgg, Config, Vgg, attention_vgg::Features};
+use crate::{Architecture, AttentionVgg, Config, Vgg};
 
 /// What a network says of a batch of images.
 #[derive(Clone, Debug)]
@@ -14,9 +14,6 @@ pub struct Explanation {
     /// Where the gate looked, `(batch, 1, height / 8, width / 8)`; absent without a gate.
     pub map: Option<Tensor>,
 }
-
-/// The last feature map, and how to go on from it.
-type Resumable<'a> = (Tensor, Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>);
 
 /// Either network of the paper, from images of values 0 to 1 to logits.
 ///
@@ -44,6 +41,7 @@ pub struct Classifier {
     network: Network,
     preprocessing: Preprocessing,
     image_size: usize,
+    evidence_layers: usize,
     noise: Noise,
 }
 
@@ -61,25 +59,6 @@ impl Network {
                 Self::Attention(Box::new(AttentionVgg::new(config, noise, vb)?))
             }
         })
-    }
-}
-
-impl Network {
-    fn resumable(&self, x: &Tensor) -> Result<Resumable<'_>> {
-        match self {
-            Self::Vgg(network) => Ok((
-                network.features_from(x, 0, false)?,
-                Box::new(|features| network.classify(features, false)),
-            )),
-            Self::Attention(network) => match network.features_from(x, 0, false)?.0 {
-                Features::Map(map) => {
-                    Ok((map, Box::new(|map| network.classify(&Features::Map(map.clone()), false))))
-                }
-                Features::Pooled(_) => candle_core::bail!(
-                    "this network pools before it fuses: there is no feature map to explain"
-                ),
-            },
-        }
     }
 }
 
@@ -109,7 +88,8 @@ impl Classifier {
         let noise = Noise::seeded(config.seed);
         let network = Network::new(config, &noise, vb)?;
         let preprocessing = config.preprocessing;
-        Ok(Self { network, preprocessing, image_size: size, noise })
+        let evidence_layers = config.backbone.stage_layers()[3] + 1;
+        Ok(Self { network, preprocessing, image_size: size, evidence_layers, noise })
     }
 
     /// The source of dropout: set its step before each training step, so that a resumed run drops
@@ -155,42 +135,11 @@ impl Classifier {
         Ok(Explanation { probabilities: softmax(&logits, 1)?, map })
     }
 
-    /// Which places of an image speak for `class`: the gradient-weighted class activation map of the
-    /// feature map that the head reads.
-    ///
-    /// ```text
-    /// E = ReLU(Σ_c w_c A_c),  w_c = mean over positions of ∂ logit / ∂ A_c            [1], Eqs. 1-2
-    /// ```
-    ///
-    /// # Shapes
-    ///
-    /// - images: `(batch, 3, height, width)`, 0 to 1
-    /// - output: `(batch, 1, h, w)`, 0 or more; h × w is that of the feature map
-    ///
-    /// # Errors
-    ///
-    /// If there is no such class, or the network pools before it fuses ([`Fusion::Pooled`]) and so
-    /// has no such map.
-    ///
-    /// # References
-    ///
-    /// 1. R. R. Selvaraju et al. *Grad-CAM: Visual explanations from deep networks via
-    ///    gradient-based localization.* ICCV 2017. <https://arxiv.org/abs/1610.02391>
-    ///
-    /// [`Fusion::Pooled`]: crate::Fusion::Pooled
-    pub fn evidence(&self, images: &Tensor, class: usize) -> Result<Tensor> {
-        let (features, classify) = self.network.resumable(&self.normalized(images)?)?;
-        let features = Var::from_tensor(&features.detach())?;
-        let logits = classify(features.as_tensor())?;
-        if class >= logits.dim(1)? {
-            candle_core::bail!("there is no class {class}: the network knows {}", logits.dim(1)?)
-        }
-        let gradients = logits.narrow(1, class, 1)?.sum_all()?.backward()?;
-        let gradient = gradients
-            .get(features.as_tensor())
-            .ok_or_else(|| candle_core::Error::msg("the logits do not depend on the features"))?;
-        let weights = gradient.mean_keepdim(3)?.mean_keepdim(2)?;
-        relu(&features.as_detached_tensor().broadcast_mul(&weights)?.sum_keepdim(1)?)
+    /// The layers of the backbone after which [`Classifier::evidence`] asks: those whose output a
+    /// gate weighs, in either network. Later positions see too much of the image to say where
+    /// something is.
+    pub(crate) fn evidence_layers(&self) -> usize {
+        self.evidence_layers
     }
 
     fn normalized(&self, images: &Tensor) -> Result<Tensor> {
@@ -264,38 +213,6 @@ mod tests {
         let model = Classifier::new(&small(Architecture::AttentionVgg), vb)?;
         let error = model.prefix(&images(32)?, 29).unwrap_err().to_string();
         assert!(error.contains("freeze at most"), "{error}");
-        Ok(())
-    }
-
-    #[test]
-    fn evidence_is_the_gradient_weighted_activation_map() -> Result<()> {
-        for architecture in [Architecture::Vgg, Architecture::AttentionVgg] {
-            let params = ParamStore::seeded(2);
-            let vb = params.var_builder(DType::F32, &Device::Cpu);
-            let model = Classifier::new(&small(architecture).with_image_size(64), vb)?;
-            let (features, classify) = model.network.resumable(&model.normalized(&images(64)?)?)?;
-            let evidence = model.evidence(&images(64)?, 1)?;
-            let (batch, channels, height, width) = features.dims4()?;
-            assert_eq!(evidence.dims(), [batch, 1, height, width]);
-            // The mean gradient of a channel is the slope of the logit as the whole channel rises.
-            let logit = |x: &Tensor| classify(x)?.narrow(1, 1, 1)?.squeeze(1)?.to_vec1::<f32>();
-            let (step, before) = (1e-2, logit(&features)?);
-            let mut expected = evidence.zeros_like()?;
-            for c in 0..channels {
-                let mut channel = vec![0f32; channels];
-                channel[c] = step;
-                let rise = Tensor::new(channel, &Device::Cpu)?.reshape((1, channels, 1, 1))?;
-                let after = logit(&features.broadcast_add(&rise)?)?;
-                let slopes: Vec<f32> = after
-                    .iter()
-                    .zip(&before)
-                    .map(|(a, b)| (a - b) / step / (height * width) as f32)
-                    .collect();
-                let slopes = Tensor::new(slopes, &Device::Cpu)?.reshape((batch, 1, 1, 1))?;
-                expected = (expected + features.narrow(1, c, 1)?.broadcast_mul(&slopes)?)?;
-            }
-            assert_close(&evidence, &expected.relu()?, 2e-3)?;
-        }
         Ok(())
     }
 

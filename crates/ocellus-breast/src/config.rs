@@ -1,6 +1,8 @@
 use ocellus_backbones::{Preprocessing, VggConfig};
 use ocellus_layers::AttentionGateConfig;
 
+use crate::Pooling;
+
 /// Which network of the paper's comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Architecture {
@@ -28,15 +30,6 @@ impl Architecture {
             Self::AttentionVgg => "attention-vgg",
         }
     }
-}
-
-/// How a feature map becomes the vector that the head reads. The paper does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pooling {
-    /// Every entry, as Keras's `Flatten`. The image size is then part of the architecture.
-    Flatten,
-    /// The mean over positions: any image size.
-    Average,
 }
 
 /// What is made of the gated features and the gating features.
@@ -131,13 +124,17 @@ impl Config {
         }
     }
 
-    /// Settings that suit a few hundred images and ImageNet weights: average pooling, the first
-    /// three blocks frozen, **malignant is the positive class**.
+    /// Settings that suit a few hundred images and ImageNet weights: average pooling, weighted by
+    /// the gate where there is one, the first three blocks frozen, **malignant is the positive
+    /// class**.
     #[must_use]
     pub fn practical(architecture: Architecture) -> Self {
         Self {
             feature_scale: 0.05,
-            pooling: Pooling::Average,
+            pooling: match architecture {
+                Architecture::Vgg => Pooling::Average,
+                Architecture::AttentionVgg => Pooling::Attention,
+            },
             hidden_layers: 1,
             dropout: 0.2,
             head_stdev: None,

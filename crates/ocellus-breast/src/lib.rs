@@ -23,6 +23,7 @@
 //! | [`Config`] | every setting of a network: [`Config::paper`], [`Config::practical`], [`Config::tiny`] |
 //! | [`Classifier`] | either network behind one set of methods |
 //! | [`AttentionVgg`], [`Vgg`] | the proposed network and its plain sibling |
+//! | [`Pooling`], [`Fusion`] | what the head reads of the features |
 //! | [`Head`] | the fully connected layers: "10 neurons" |
 //! | [`Objective`] | α · cross-entropy + β · log-cosh, the loss ensemble of equation 5 |
 //! | [`Protocol`] | epochs, batch, optimizer, split: [`Protocol::paper`], [`Protocol::practical`] |
@@ -34,17 +35,20 @@
 mod attention_vgg;
 mod classifier;
 mod config;
+mod evidence;
 mod head;
 mod objective;
+mod pooling;
 mod protocol;
 mod table_1;
 mod vgg;
 
 pub use attention_vgg::AttentionVgg;
 pub use classifier::{Classifier, Explanation};
-pub use config::{Architecture, Config, Fusion, Pooling};
+pub use config::{Architecture, Config, Fusion};
 pub use head::Head;
 pub use objective::Objective;
+pub use pooling::Pooling;
 pub use protocol::{OptimizerChoice, Protocol};
 pub use table_1::{TABLE_1, Table1Row};
 pub use vgg::Vgg;

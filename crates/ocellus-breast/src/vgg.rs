@@ -2,7 +2,6 @@ use candle_core::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use ocellus_backbones::Vgg as Backbone;
 use ocellus_layers::Noise;
-use ocellus_ops::global_avg_pool2d;
 
 use crate::{Config, Head, Pooling};
 
@@ -45,8 +44,14 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// If the image is smaller than the backbone's 32 pixels, or a parameter has another shape.
+    /// If the image is smaller than the backbone's 32 pixels, a parameter has another shape, or
+    /// the pooling needs a gate ([`Pooling::Attention`]).
     pub fn new(config: &Config, noise: &Noise, vb: VarBuilder) -> Result<Self> {
+        if config.pooling == Pooling::Attention {
+            candle_core::bail!(
+                "plain VGG has no gate to weigh positions by: choose Pooling::Average"
+            )
+        }
         let backbone = Backbone::new(&config.backbone, vb.clone())?;
         let channels = config.backbone.channels[4];
         let features = config.pooling.features(channels, config.image_size / 32);
@@ -61,41 +66,14 @@ impl Vgg {
 
     /// The logits from the output of the backbone's first `layers` layers.
     pub fn forward_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<Tensor> {
-        self.classify(&self.features_from(x, layers, train)?, train)
-    }
-
-    /// The feature map that the head reads.
-    pub(crate) fn features_from(&self, x: &Tensor, layers: usize, train: bool) -> Result<Tensor> {
         let end = self.backbone.config().layer_count();
-        self.backbone.forward_range(x, layers..end, train)? * self.scale
-    }
-
-    /// The logits of such a map.
-    pub(crate) fn classify(&self, features: &Tensor, train: bool) -> Result<Tensor> {
-        self.head.forward_t(&self.pooling.apply(features)?, train)
+        let features = (self.backbone.forward_range(x, layers..end, train)? * self.scale)?;
+        self.head.forward_t(&self.pooling.apply(&features, None)?, train)
     }
 }
 
 impl ModuleT for Vgg {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         self.forward_from(x, 0, train)
-    }
-}
-
-impl Pooling {
-    /// The length of the vector that a map of `channels` at `side`² becomes.
-    pub(crate) fn features(self, channels: usize, side: usize) -> usize {
-        match self {
-            Self::Flatten => channels * side * side,
-            Self::Average => channels,
-        }
-    }
-
-    /// `(batch, channels, height, width)` → `(batch, features)`.
-    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Flatten => x.flatten_from(1),
-            Self::Average => global_avg_pool2d(x),
-        }
     }
 }

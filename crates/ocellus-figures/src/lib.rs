@@ -19,6 +19,7 @@
 //! | [`TrainingPlot`] | losses, metrics and learning rate over the epochs |
 //! | [`BarPlot`] | bars in groups with error bars |
 //! | [`ScorePlot`] | the distribution of scores of each class, with the threshold |
+//! | [`ImagePlot`] | an image, alone or with a map over it, with outlines of masks and of the map |
 //! | [`OverlayPlot`] | an image, a map, and the map over the image, with the outline of a mask |
 //! | [`GalleryPlot`] | images with captions and colored frames |
 //! | [`Panels`] | several figures in one: (a), (b), (c) |
@@ -48,8 +49,8 @@ pub use figure::Figure;
 pub use panels::Panels;
 pub use picture::Picture;
 pub use plot::{
-    BarPlot, CalibrationCurve, CalibrationPlot, ConfusionPlot, GalleryPlot, OverlayPlot, PrCurve,
-    PrPlot, RocCurve, RocPlot, ScorePlot, Tile, TrainingPanel, TrainingPlot,
+    BarPlot, CalibrationCurve, CalibrationPlot, ConfusionPlot, GalleryPlot, ImagePlot, OverlayPlot,
+    PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Tile, TrainingPanel, TrainingPlot,
 };
 pub use report::{Best, Cell, Report, Section, Table};
 pub use style::{Color, Colormap};

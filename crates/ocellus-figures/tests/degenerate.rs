@@ -4,8 +4,8 @@
 
 use ocellus_figures::{
     BarPlot, CalibrationCurve, CalibrationPlot, Cell, ConfusionPlot, Figure, GalleryPlot,
-    OverlayPlot, Panels, Picture, PrCurve, PrPlot, Report, Result, RocCurve, RocPlot, ScorePlot,
-    Section, Table, Tile, TrainingPanel, TrainingPlot,
+    ImagePlot, OverlayPlot, Panels, Picture, PrCurve, PrPlot, Report, Result, RocCurve, RocPlot,
+    ScorePlot, Section, Table, Tile, TrainingPanel, TrainingPlot,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -78,6 +78,9 @@ proptest! {
         let overlay = OverlayPlot::new(&picture, map.len(), 1, &map).with_title(&title);
         check(overlay.clone().with_contour(mask.len(), 1, &mask, &title).draw());
         check(overlay.with_range(f64::from(map[0]), 1.0).draw());
+        let image = ImagePlot::new(&picture).with_map(map.len(), 1, &map).with_level(0.5, &title);
+        check(image.clone().with_contour(mask.len(), 1, &mask, &title).draw());
+        check(image.with_range(f64::from(map[0]), 1.0).with_ends(&title, &title).draw());
         let tile = Tile::new(&picture).with_caption(&title);
         check(GalleryPlot::new(width).with_tile(tile.clone()).with_tile(tile).draw());
     }
