@@ -44,6 +44,11 @@ fn fails(arguments: &[&str]) -> String {
 
 /// A folder a class with `count` images in each.
 fn images(folder: &Path, count: usize) {
+    write_images(folder, count, false);
+}
+
+/// The same, with the lesion's mask beside each image, named as in BUSI.
+fn write_images(folder: &Path, count: usize, masks: bool) {
     let generator = BMode::new(64, 64).with_seed(3);
     let mut made = [0; 2];
     for i in 0.. {
@@ -53,6 +58,9 @@ fn images(folder: &Path, count: usize) {
             let name = ["benign", "malignant"][class];
             fs::create_dir_all(folder.join(name)).unwrap();
             scan.image.save_png(folder.join(name).join(format!("{i}.png"))).unwrap();
+            if let (true, Some(mask)) = (masks, &scan.mask) {
+                mask.save_png(folder.join(name).join(format!("{i}_mask.png"))).unwrap();
+            }
             made[class] += 1;
         }
         if made == [count; 2] {
@@ -216,6 +224,31 @@ fn predicts_images_and_folders_and_names_what_it_cannot_read() {
 
     fs::write(&model, &fs::read(&model).unwrap()[..1000]).unwrap();
     fails(&predict);
+}
+
+#[test]
+fn says_whether_the_maps_find_outlined_lesions() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, out) = (place.path().join("data"), place.path().join("out"));
+    write_images(&data, 12, true);
+    let trained = run(&["train", "--data", text(&data), "--out", text(&out), "--epochs", "1"]);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    assert!(String::from_utf8_lossy(&trained.stdout).contains("outlined lesions"));
+    let (model, seen) = (out.join("model.safetensors"), place.path().join("seen"));
+    let evaluated =
+        run(&["evaluate", "--model", text(&model), "--data", text(&data), "--out", text(&seen)]);
+    assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
+    let results = fs::read(seen.join("results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
+    let found = results["rows"][0]["localization"].as_array().unwrap();
+    let maps: Vec<&str> = found.iter().map(|f| f["map"].as_str().unwrap()).collect();
+    assert_eq!(maps, ["gate", "evidence"]);
+    for map in found {
+        assert_eq!(map["images"], 24);
+        assert!((0. ..=1.).contains(&map["auroc"][0].as_f64().unwrap()));
+    }
+    let report = fs::read_to_string(seen.join("report.html")).unwrap();
+    assert!(report.contains("Does it look at the lesion?") && report.contains("speaks for"));
 }
 
 /// The start of a JPEG file, cut within its tables.

@@ -199,7 +199,7 @@ fn looks(run: &Run, results: &[RowResult]) -> Result<Option<Section>> {
         let probability = prediction.probabilities[class];
         let caption = format!("Verdict: {verdict}, probability {probability:.2}; {right}.");
         let figures = explained.draw(&format!("Truth: {truth}"), &caption)?;
-        section = section.with_figures(&figures, format!("{}: {caption}", prediction.file))?;
+        section = section.with_figures(&figures, &prediction.file)?;
         all.extend(figures);
     }
     if all.is_empty() {

@@ -8,6 +8,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mark {
     Line(Stroke),
+    /// A line with a dark seam, as it is drawn over images.
+    Seamed(Stroke),
     Box(Color),
     Dot(Color),
 }
@@ -16,7 +18,7 @@ impl Mark {
     /// From its left end to the text.
     fn width(self) -> f64 {
         match self {
-            Self::Line(_) => MARK + 6.0,
+            Self::Line(_) | Self::Seamed(_) => MARK + 6.0,
             Self::Box(_) | Self::Dot(_) => 18.0,
         }
     }
@@ -33,6 +35,8 @@ const ROW: f64 = 19.0;
 /// The length of a line before its text.
 const MARK: f64 = 24.0;
 const GAP: f64 = 18.0;
+/// How much wider the dark seam is than its line.
+pub(crate) const SEAM: f64 = 1.4;
 
 impl Legend {
     /// A line in the palette's next color for each text.
@@ -97,6 +101,11 @@ struct Placed {
 fn draw_mark(canvas: &mut Canvas, mark: Mark, x: f64, y: f64) {
     match mark {
         Mark::Line(stroke) => canvas.line((x, y), (x + MARK, y), stroke),
+        Mark::Seamed(stroke) => {
+            let seam = Stroke::new(Color::BLACK, stroke.width + SEAM);
+            canvas.line((x, y), (x + MARK, y), seam);
+            canvas.line((x, y), (x + MARK, y), stroke);
+        }
         Mark::Box(color) => {
             canvas.rect((x, y - 6.0), (12.0, 12.0), Some(color), None);
         }

@@ -7,4 +7,4 @@ mod legend;
 
 pub(crate) use axis::Axis;
 pub(crate) use frame::{Chart, Plane};
-pub(crate) use legend::{Legend, Mark};
+pub(crate) use legend::{Legend, Mark, SEAM};

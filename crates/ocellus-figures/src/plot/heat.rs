@@ -4,6 +4,7 @@ use super::contour::outlines;
 use crate::{
     Color, Colormap, Error, Picture, Result,
     canvas::{Canvas, Label, Stroke},
+    chart::SEAM,
     check,
     picture::check_size,
 };
@@ -157,14 +158,10 @@ impl Contour {
         for outline in outlines(self.width, self.height, &self.mask) {
             let points: Vec<_> =
                 outline.iter().map(|(x, y)| (at.0 + x * across, at.1 + y * down)).collect();
-            canvas.polygon(points.clone(), None, Some(Stroke::new(Color::BLACK, 2.8)));
+            let seam = Stroke::new(Color::BLACK, self.stroke.width + SEAM);
+            canvas.polygon(points.clone(), None, Some(seam));
             canvas.polygon(points, None, Some(self.stroke));
         }
-    }
-
-    /// As it stands in a legend.
-    pub(super) fn mark(&self) -> Stroke {
-        Stroke { width: 3.0, ..self.stroke }
     }
 }
 

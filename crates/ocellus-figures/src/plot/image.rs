@@ -158,7 +158,7 @@ impl ImagePlot {
         let room = width - 2.0 * MARGIN;
         let mut legend = Legend::default();
         for contour in &contours {
-            legend.push(Mark::Line(contour.mark()), contour.name.as_str());
+            legend.push(Mark::Seamed(contour.stroke), contour.name.as_str());
         }
         let lines = match self.caption.as_str() {
             "" => Vec::new(),

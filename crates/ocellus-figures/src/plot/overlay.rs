@@ -132,7 +132,7 @@ impl OverlayPlot {
         let room = width - 2.0 * MARGIN;
         let mut legend = Legend::default();
         if let Some(contour) = &self.contour {
-            legend.push(Mark::Line(contour.mark()), contour.name.as_str());
+            legend.push(Mark::Seamed(contour.stroke), contour.name.as_str());
         }
         let lines = match self.caption.as_str() {
             "" => Vec::new(),
