@@ -53,6 +53,9 @@ pub(crate) struct Settings {
     /// Threads of ours and of each peer.
     #[arg(long, global = true, default_value_t = 2, value_name = "N")]
     pub(crate) threads: usize,
+    /// Lets the C library keep freed memory, in ours and the peers: no page faults on large results.
+    #[arg(long, global = true)]
+    pub(crate) keep_memory: bool,
     /// The Python interpreter that has the peers.
     #[arg(long, global = true, default_value = "../ocellus-peers/bin/python", value_name = "FILE")]
     pub(crate) python: PathBuf,

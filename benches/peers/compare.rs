@@ -36,6 +36,7 @@ pub(crate) fn compare(settings: &Settings) -> Result<()> {
         machine,
         threads: settings.threads,
         repetitions: settings.repetitions,
+        keep_memory: settings.keep_memory,
         libraries,
         cases: Vec::new(),
     };
@@ -67,10 +68,8 @@ impl Workers {
     fn start(settings: &Settings) -> Result<Self> {
         let python = settings.peers.iter().any(|peer| !peer.is_rust());
         Ok(Self {
-            ours: Worker::ours(settings.threads)?,
-            python: python
-                .then(|| Worker::python(&settings.python, settings.threads))
-                .transpose()?,
+            ours: Worker::ours(settings)?,
+            python: python.then(|| Worker::python(settings)).transpose()?,
             folder: tempfile::tempdir()?,
         })
     }

@@ -21,12 +21,12 @@ pub(crate) fn memory(settings: &Settings) -> Result<()> {
     }
     println!("{:46}{:16}{:>10}{:>10}", "MiB of a process", "", "before", "peak");
     for case in settings.cases()? {
-        let ours = Worker::ours(settings.threads)?;
-        report(&case, OURS, ours)?;
+        let ours = Worker::ours(&settings)?;
+        report(&case, OURS, ours, &settings)?;
         for &peer in &[Peer::Pytorch, Peer::ChannelsLast] {
             if peer.takes(&case) && settings.peers.contains(&peer) {
-                let python = Worker::python(&settings.python, settings.threads)?;
-                report(&case, peer.name(), python)?;
+                let python = Worker::python(&settings)?;
+                report(&case, peer.name(), python, &settings)?;
             }
         }
     }
@@ -34,14 +34,14 @@ pub(crate) fn memory(settings: &Settings) -> Result<()> {
 }
 
 /// Runs the case in a fresh process.
-fn report(case: &Case, variant: &str, mut worker: Worker) -> Result<()> {
+fn report(case: &Case, variant: &str, mut worker: Worker, settings: &Settings) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let before = worker.ask(&Request::Memory)?.resident_bytes;
     if variant == OURS {
         worker.ask(&Request::load(case, None)?)?;
     } else {
         let load = Request::load(case, Some(folder.path().join("case.safetensors")))?;
-        Worker::ours(1)?.ask(&load)?;
+        Worker::ours(settings)?.ask(&load)?;
         worker.ask(&load)?;
     }
     worker.ask(&Request::Build { variant: variant.to_owned() })?;

@@ -12,6 +12,7 @@ pub(crate) struct Record {
     pub(crate) machine: Machine,
     pub(crate) threads: usize,
     pub(crate) repetitions: usize,
+    pub(crate) keep_memory: bool,
     /// Names and versions.
     pub(crate) libraries: Vec<(String, String)>,
     pub(crate) cases: Vec<Measured>,

@@ -11,7 +11,7 @@ use crate::worker::Worker;
 pub(crate) fn roofline(settings: &Settings) -> Result<()> {
     let cases = settings.cases()?;
     println!("{}, {} threads", Machine::read().describe(), settings.threads);
-    let mut worker = Worker::ours(settings.threads)?;
+    let mut worker = Worker::ours(settings)?;
     let Reply { operations_per_second: peak, bytes_per_second: bandwidth, .. } =
         worker.ask(&Request::Peaks)?;
     println!("products at most {:.0} GFLOP/s, copying {:.1} GB/s", peak / 1e9, bandwidth / 1e9);

@@ -1,13 +1,14 @@
 //! A process that does the work.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cli::Settings;
 use crate::protocol::{Reply, Request};
 
 #[derive(Debug)]
@@ -20,23 +21,27 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Ourselves, in another process.
-    pub(crate) fn ours(threads: usize) -> Result<Self> {
+    pub(crate) fn ours(settings: &Settings) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
-        command.arg("serve").env("RAYON_NUM_THREADS", threads.to_string());
-        Self::start("our worker", command)
+        command.arg("serve").env("RAYON_NUM_THREADS", settings.threads.to_string());
+        Self::start("our worker", command, settings)
     }
 
     /// `worker.py`.
-    pub(crate) fn python(interpreter: &Path, threads: usize) -> Result<Self> {
+    pub(crate) fn python(settings: &Settings) -> Result<Self> {
+        let Settings { python, threads, .. } = settings;
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers/worker.py");
-        let mut command = Command::new(interpreter);
+        let mut command = Command::new(python);
         command.arg(script).arg(threads.to_string()).env("OMP_NUM_THREADS", threads.to_string());
-        Self::start("worker.py", command).with_context(|| {
-            format!("{}: set up as docs/performance.md says", interpreter.display())
-        })
+        Self::start("worker.py", command, settings)
+            .with_context(|| format!("{}: set up as docs/performance.md says", python.display()))
     }
 
-    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+    fn start(name: &'static str, mut command: Command, settings: &Settings) -> Result<Self> {
+        if settings.keep_memory {
+            command.env("MALLOC_MMAP_THRESHOLD_", "4000000000");
+            command.env("MALLOC_TRIM_THRESHOLD_", "8000000000");
+        }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("{name} has no pipes")
