@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Compare,
     /// Times ours, beside the machine's measured peak of products and of copying.
     Roofline,
-    /// Peak memory of a few runs in a fresh process: ours, and PyTorch.
+    /// Peak memory, processor time and page faults in a fresh process: ours, and PyTorch.
     Memory,
     /// The names of the cases.
     List,

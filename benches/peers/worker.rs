@@ -81,7 +81,7 @@ impl Worker {
     }
 
     /// Processor time of all threads; 0 where the system does not say.
-    fn cpu_nanoseconds(&self) -> u64 {
+    pub(crate) fn cpu_nanoseconds(&self) -> u64 {
         let folder = format!("/proc/{}/task", self.child.id());
         let Ok(threads) = fs::read_dir(folder) else { return 0 };
         let nanoseconds = |entry: fs::DirEntry| -> Option<u64> {
@@ -89,6 +89,16 @@ impl Worker {
             text.split_whitespace().next()?.parse().ok()
         };
         threads.flatten().filter_map(nanoseconds).sum()
+    }
+
+    /// Page faults so far; 0 where the system does not say.
+    pub(crate) fn page_faults(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        // The name of the program, in brackets, may hold spaces; faults are the eighth field after it.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+        let faults = fields.and_then(|fields| fields.split_whitespace().nth(7)?.parse().ok());
+        faults.unwrap_or(0)
     }
 }
 
