@@ -12,7 +12,7 @@ use ocellus::{
 
 use crate::{
     compare::RowResult,
-    explain::{self, Explained},
+    explain::Explained,
     files,
     outcome::{Prediction, certainty, confusion, counts, labels_and_scores},
     run::Run,
@@ -177,11 +177,12 @@ fn looks(run: &Run, results: &[RowResult]) -> Result<Option<Section>> {
     let folds = || results.iter().rev().filter_map(|r| r.folds.first());
     let gated = folds().find(|f| f.looks.iter().any(|l| l.maps.gate.is_some()));
     let Some(fold) = gated.or_else(|| folds().next()) else { return Ok(None) };
-    let mut section = Section::new("Where the network looked").with_text(format!(
+    let mut section = Section::new("Where the network looked").with_text(
         "The two clearest images and the two worst errors of the first fold, none of them seen in \
-         training. {} The blue line is the lesion as the data set outlines it, which no network was told.",
-        explain::LEGEND
-    ));
+         training. The evidence is colored from nothing to the most in each image; the gate's colors \
+         mean the same in all images. The blue line is the lesion as the data set outlines it, which \
+         no network was told.",
+    );
     let mut all = Vec::new();
     for look in fold.looks.iter().rev() {
         let Some(prediction) = fold.predictions.iter().find(|p| p.index == look.index) else {

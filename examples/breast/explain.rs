@@ -9,12 +9,6 @@ use ocellus::{
 
 use crate::maps::Maps;
 
-/// Below every set of such figures.
-pub(crate) const LEGEND: &str = "Left: the image. Middle: the evidence, places whose echo pattern raises \
-    the odds of the verdict, from nothing to the most in this image; the dashed line surrounds half of \
-    the most, or more. Right, for networks with an attention gate: how much of each place goes into \
-    the verdict, from 0 (passed over) to 1 (read in full), the same scale for all images.";
-
 /// What is drawn.
 pub(crate) struct Explained<'a> {
     pub(crate) image: &'a Image,
@@ -37,11 +31,22 @@ impl Explained<'_> {
             .with_map(side, side, &self.maps.evidence)
             .with_range(0., highest(&self.maps.evidence))
             .with_ends("nothing", "most")
-            .with_level(0.5, "half of the most, or more");
+            .with_level(0.5, "half of the most, or more")
+            .with_caption(format!(
+                "Evidence: places whose echo pattern raises the odds of {}.",
+                self.verdict
+            ));
         let mut plots = vec![plain, evidence];
         if let Some(gate) = &self.maps.gate {
-            let plot = ImagePlot::new(&picture).with_title("Where the network reads");
-            plots.push(plot.with_map(side, side, gate).with_range(0., 1.));
+            let plot = ImagePlot::new(&picture)
+                .with_title("Where the network reads")
+                .with_map(side, side, gate)
+                .with_range(0., 1.)
+                .with_caption(
+                    "Attention gate: how much of each place goes into the verdict, from 0 (passed \
+                     over) to 1 (read in full).",
+                );
+            plots.push(plot);
         }
         plots.into_iter().map(|plot| Ok(self.outlined(plot).draw()?)).collect()
     }

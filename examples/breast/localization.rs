@@ -147,16 +147,7 @@ pub(crate) fn lines(results: &[RowResult], found: &[Vec<Summary>]) -> String {
 
 /// The table of the report; none where no lesion is outlined.
 pub(crate) fn section(results: &[RowResult], found: &[Vec<Summary>]) -> Result<Option<Section>> {
-    let names = [
-        "Network",
-        "Map",
-        "Images",
-        "Share of the map within the lesion",
-        "Share of the image",
-        "Maximum within the lesion",
-        "By chance",
-        "AUROC of the pixels",
-    ];
+    let names = ["Network", "Map", "Images", "Within", "Area", "Peak", "Chance", "Pixel AUROC"];
     let mut table = Table::new(&names).with_caption(
         "Means over the images with an outlined lesion, 95 % bootstrap intervals over groups.",
     );
@@ -182,9 +173,10 @@ pub(crate) fn section(results: &[RowResult], found: &[Vec<Summary>]) -> Result<O
     }
     let section = Section::new("Does it look at the lesion?").with_table(table)?.with_text(format!(
         "Evidence: places that raise the odds of the predicted class. Gate: how much of each place goes \
-         into the verdict. No network was told where the lesions are. A maximum within {:.0} % of the \
-         image's side of the lesion counts as within; a map without information has the values beside \
-         it, and an AUROC of 0.5.",
+         into the verdict. No network was told where the lesions are.\n\nWithin: the share of the map \
+         inside the outlined lesion, beside the area, the lesion's share of the image. Peak: how often the \
+         map's maximum lies in the lesion or within {:.0} % of the image's side of it, beside chance. \
+         Pixel AUROC: how well the map ranks pixels inside above those outside; 0.5 is chance.",
         100. * TOLERANCE
     ));
     Ok(Some(section))

@@ -157,7 +157,7 @@ fn overlay(
         card.threshold
     );
     let figures = Explained { image, maps, verdict, lesion: None }
-        .draw(&format!("{name}: {verdict}"), &caption)?;
+        .draw(&format!("{name}: verdict {verdict}"), &caption)?;
     let path = out.join(format!("{name}-overlay.png"));
     files::write(&path, Panels::new(figures.len()).draw(&figures)?.to_png_scaled(2.)?)?;
     Ok(path)
