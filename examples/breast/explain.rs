@@ -42,6 +42,7 @@ impl Explained<'_> {
                 .with_title("Where the network reads")
                 .with_map(side, side, gate)
                 .with_range(0., 1.)
+                .with_alpha(0.55)
                 .with_caption(
                     "Attention gate: how much of each place goes into the verdict, from 0 (passed \
                      over) to 1 (read in full).",

@@ -152,8 +152,8 @@ fn overlay(
     let (verdict, positive) = (&card.classes[class], &card.classes[card.positive]);
     let probability = prediction.probabilities[card.positive];
     let caption = format!(
-        "Probability of {positive} {probability:.2}; called {positive} from {:.2} on. Research \
-         software, not for diagnosis.",
+        "Probability of {positive} {probability:.2} (threshold {:.2}). Research software, not for \
+         diagnosis.",
         card.threshold
     );
     let figures = Explained { image, maps, verdict, lesion: None }
