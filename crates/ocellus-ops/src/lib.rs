@@ -50,6 +50,7 @@ mod relu;
 mod run;
 mod separable;
 mod sigmoid;
+mod simd;
 mod softmax;
 #[cfg(test)]
 mod testing;
@@ -57,7 +58,9 @@ mod upsample;
 
 pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
-pub use conv::{Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d};
+pub use conv::{
+    Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d,
+};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;
 pub use implementation::{Implementation, with_implementation};

@@ -1,3 +1,5 @@
+use super::ConvAlgorithm;
+
 /// Rows and columns of zeros around an image, side by side different if need be.
 ///
 /// # Examples
@@ -67,11 +69,19 @@ pub struct Conv2dConfig {
     pub dilation: (usize, usize),
     /// Blocks of channels that do not mix; as many as channels make a depthwise convolution.
     pub groups: usize,
+    /// How it is computed on the CPU.
+    pub algorithm: ConvAlgorithm,
 }
 
 impl Default for Conv2dConfig {
     fn default() -> Self {
-        Self { stride: (1, 1), padding: Padding::default(), dilation: (1, 1), groups: 1 }
+        Self {
+            stride: (1, 1),
+            padding: Padding::default(),
+            dilation: (1, 1),
+            groups: 1,
+            algorithm: ConvAlgorithm::Auto,
+        }
     }
 }
 
@@ -101,6 +111,13 @@ impl Conv2dConfig {
     #[must_use]
     pub fn with_groups(mut self, groups: usize) -> Self {
         self.groups = groups;
+        self
+    }
+
+    /// Sets how it is computed on the CPU.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: ConvAlgorithm) -> Self {
+        self.algorithm = algorithm;
         self
     }
 }

@@ -1,6 +1,6 @@
 use candle_core::{Context, Result, Tensor, bail};
 
-use super::{Conv2dConfig, ConvTranspose2dConfig, Padding};
+use super::{Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, Padding};
 
 /// The sizes of a convolution x → y, checked. A transposed convolution y → x has the same.
 ///
@@ -20,12 +20,13 @@ pub(super) struct Geometry {
     pub(super) stride: (usize, usize),
     pub(super) dilation: (usize, usize),
     pub(super) padding: Padding,
+    pub(super) algorithm: ConvAlgorithm,
 }
 
 impl Geometry {
     /// The sizes of `conv2d(x, weight)`.
     pub(super) fn of_conv(x: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Self> {
-        let &Conv2dConfig { stride, padding, dilation, groups } = config;
+        let &Conv2dConfig { stride, padding, dilation, groups, algorithm } = config;
         let (batch, channels, h, w) = dims4("conv2d", "the input", x)?;
         let (co, ci, kh, kw) = dims4("conv2d", "the weight", weight)?;
         check("conv2d", stride, dilation, groups, weight)?;
@@ -44,7 +45,27 @@ impl Geometry {
         let horizontal = (w, padding.left, padding.right, kw, stride.1, dilation.1);
         let output = (shrunk("height", vertical)?, shrunk("width", horizontal)?);
         let (co, input, kernel) = (co / groups, (h, w), (kh, kw));
-        Ok(Self { batch, groups, ci, co, input, output, kernel, stride, dilation, padding })
+        let g = Self {
+            batch,
+            groups,
+            ci,
+            co,
+            input,
+            output,
+            kernel,
+            stride,
+            dilation,
+            padding,
+            algorithm,
+        };
+        if algorithm == ConvAlgorithm::Winograd && !g.suits_winograd() {
+            bail!(
+                "conv2d: Winograd's algorithm is for kernels of 3 × 3 with stride 1, dilation 1 and \
+                 one group, got {kh} × {kw}, stride {stride:?}, dilation {dilation:?}, {groups} \
+                 group(s): choose ConvAlgorithm::Auto"
+            )
+        }
+        Ok(g)
     }
 
     /// The sizes of the convolution that `conv_transpose2d(y, weight)` is the transpose of.
@@ -80,7 +101,20 @@ impl Geometry {
         let horizontal = (ow, p.left, p.right, kw, stride.1, dilation.1);
         let input = (grown("height", vertical, extra.0)?, grown("width", horizontal, extra.1)?);
         let (co, output, kernel) = (co / groups, (oh, ow), (kh, kw));
-        Ok(Self { batch, groups, ci, co, input, output, kernel, stride, dilation, padding })
+        let algorithm = ConvAlgorithm::Auto;
+        Ok(Self {
+            batch,
+            groups,
+            ci,
+            co,
+            input,
+            output,
+            kernel,
+            stride,
+            dilation,
+            padding,
+            algorithm,
+        })
     }
 
     /// Pixels of a plane of x.
@@ -114,6 +148,14 @@ impl Geometry {
     /// Whether every output pixel sees just the input pixel at its own place.
     pub(super) fn is_pointwise(&self) -> bool {
         self.kernel == (1, 1) && self.stride == (1, 1) && self.padding == Padding::default()
+    }
+
+    /// Whether Winograd's algorithm can compute it and its gradients.
+    pub(super) fn suits_winograd(&self) -> bool {
+        self.kernel == (3, 3)
+            && self.stride == (1, 1)
+            && self.dilation == (1, 1)
+            && self.groups == 1
     }
 
     /// The convolution dy → dx with turned filters, where the gradient by x is one: at stride 1,

@@ -1,13 +1,17 @@
+mod algorithm;
 mod composed;
 mod config;
 mod conv2d;
 mod conv_transpose2d;
+mod cpu;
+mod direct;
 mod geometry;
-mod kernel;
 mod op;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
+pub use algorithm::ConvAlgorithm;
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, Padding};
 pub use conv_transpose2d::conv_transpose2d;
 pub use conv2d::conv2d;

@@ -1,8 +1,9 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
+use super::cpu::{forward, grad_input, grad_weight};
+use super::direct::grad_bias;
 use super::geometry::Geometry;
-use super::kernel::{forward, grad_bias, grad_input, grad_weight};
 use crate::cpu::{Float, dispatch, read, view, widened};
 
 /// A convolution or a transposed one, as a node of candle's graph.

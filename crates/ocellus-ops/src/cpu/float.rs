@@ -1,4 +1,8 @@
+#![allow(unsafe_code, reason = "kernels are compiled for instruction sets")]
+
 use candle_core::{DType, Result, Tensor, WithDType};
+
+use crate::simd::{Isa, Kernel, Portable, dispatch_f32};
 
 /// The element types that kernels compute in: f32 and f64.
 ///
@@ -7,10 +11,17 @@ use candle_core::{DType, Result, Tensor, WithDType};
 pub(crate) trait Float: WithDType + num_traits::Float + Default + std::iter::Sum {
     /// Lends this thread's buffer of this type: see [`with_scratch`](super::with_scratch).
     fn scratch() -> &'static std::thread::LocalKey<std::cell::Cell<Vec<Self>>>;
+
+    /// Runs the kernel with the vectors that `isa` has for this type; f64 has portable ones alone.
+    ///
+    /// # Safety
+    ///
+    /// `isa` must come from [`Isa::current`]; else as the kernel says.
+    unsafe fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output;
 }
 
 macro_rules! float {
-    ($t:ty) => {
+    ($t:ty, $isa:ident, $kernel:ident => $dispatch:expr) => {
         impl Float for $t {
             fn scratch() -> &'static std::thread::LocalKey<std::cell::Cell<Vec<Self>>> {
                 thread_local! {
@@ -18,12 +29,17 @@ macro_rules! float {
                 }
                 &BUFFER
             }
+
+            unsafe fn dispatch<K: Kernel<Self>>($isa: Isa, $kernel: K) -> K::Output {
+                // SAFETY: by the caller's promise; every processor has the portable vectors.
+                unsafe { $dispatch }
+            }
         }
     };
 }
 
-float!(f32);
-float!(f64);
+float!(f32, isa, kernel => dispatch_f32(isa, kernel));
+float!(f64, _isa, kernel => kernel.run::<Portable<f64>>());
 
 /// Evaluates the expression with `$T` being the kernel's type for that `DType`, which must be f32
 /// or f64 (see [`widened`] for the half types): `dispatch!(x.dtype(), "relu", T => relu::<T>(x))`.

@@ -6,6 +6,7 @@ mod gradients;
 mod graph;
 mod large;
 mod naive;
+mod winograd;
 
 const BOTH: [crate::Implementation; 2] =
     [crate::Implementation::Kernel, crate::Implementation::Composed];

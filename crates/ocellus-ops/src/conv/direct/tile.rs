@@ -51,7 +51,7 @@ pub(super) fn channel_parts(g: &Geometry) -> Vec<Range<usize>> {
 }
 
 /// Cuts `0..len` into the fewest parts of at most `most`, of nearly equal lengths.
-pub(super) fn cut(len: usize, most: usize) -> Vec<Range<usize>> {
+pub(in crate::conv) fn cut(len: usize, most: usize) -> Vec<Range<usize>> {
     let parts = len.div_ceil(most);
     (0..parts).map(|i| i * len / parts..(i + 1) * len / parts).collect()
 }

@@ -1,0 +1,48 @@
+//! The CPU kernels: each convolution by the algorithm that suits its sizes.
+
+use super::geometry::Geometry;
+use super::winograd::{self, Filters};
+use super::{ConvAlgorithm, direct};
+use crate::cpu::Float;
+
+/// Channels from which on the transformation of tiles pays.
+const CHANNELS: usize = 16;
+
+/// Whether Winograd's algorithm is to be used.
+fn by_winograd(g: &Geometry) -> bool {
+    match g.algorithm {
+        ConvAlgorithm::Direct => false,
+        ConvAlgorithm::Winograd => true,
+        ConvAlgorithm::Auto => g.suits_winograd() && g.ci >= CHANNELS && g.co >= CHANNELS,
+    }
+}
+
+/// y from x: `(batch, groups · co, oh, ow)`.
+pub(super) fn forward<T: Float>(g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    if by_winograd(g) {
+        winograd::forward(g, x, &Filters::of_conv(g, weight), bias)
+    } else {
+        direct::forward(g, x, weight, bias)
+    }
+}
+
+/// The transpose of [`forward`]: x from y, which is the gradient by the input, and a transposed
+/// convolution. `bias` is per channel of x.
+pub(super) fn grad_input<T: Float>(
+    g: &Geometry,
+    y: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+) -> Vec<T> {
+    match g.turned() {
+        Some(turned) if by_winograd(g) => {
+            winograd::forward(&turned, y, &Filters::turned(g, weight), bias)
+        }
+        _ => direct::grad_input(g, y, weight, bias),
+    }
+}
+
+/// The gradient by the weight: `(groups · co, ci, kh, kw)`, from x and the gradient by y.
+pub(super) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
+    if by_winograd(g) { winograd::grad_weight(g, x, grad) } else { direct::grad_weight(g, x, grad) }
+}

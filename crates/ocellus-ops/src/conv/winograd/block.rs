@@ -1,0 +1,288 @@
+#![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
+
+use std::ops::Range;
+
+use super::filters::Transformed;
+use super::product::{Matrices, product, rows_of};
+use super::tiles::{Group, IN_ROW, IN_STAGE, OUT_ROW, OUT_STAGE};
+use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
+use crate::conv::geometry::Geometry;
+use crate::cpu::{Float, Output};
+use crate::simd::{Kernel, MAX_LANES, Simd};
+
+/// Terms of a sum that are added in one go: the panel of the right matrix stays in the nearest
+/// cache.
+const DEPTH: usize = 256;
+
+/// Some panels of tiles, each of two groups, in the transformed domain:
+/// `[point][panel][channel][two vectors]`.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) lanes: usize,
+    pub(super) panels: usize,
+    pub(super) channels: usize,
+}
+
+impl Layout {
+    /// Tiles of the block.
+    pub(super) fn tiles(&self) -> usize {
+        self.panels * self.row()
+    }
+
+    /// Values of a channel in a panel.
+    fn row(&self) -> usize {
+        2 * self.lanes
+    }
+
+    fn panel(&self) -> usize {
+        self.channels * self.row()
+    }
+
+    /// Values of a point, with a line more: see `Transformed`.
+    fn point(&self) -> usize {
+        self.panels * self.panel() + MAX_LANES
+    }
+
+    pub(super) fn len(&self) -> usize {
+        POINTS * self.point()
+    }
+}
+
+/// Copies `len` values.
+///
+/// # Safety
+///
+/// Both runs must be valid and apart.
+#[inline(always)]
+pub(super) unsafe fn copy<S: Simd>(from: *const S::T, to: *mut S::T, len: usize) {
+    unsafe {
+        let mut i = 0;
+        while i + S::LANES <= len {
+            S::store(to.add(i), S::load(from.add(i)));
+            i += S::LANES;
+        }
+        if i < len {
+            if len >= S::LANES {
+                S::store(to.add(len - S::LANES), S::load(from.add(len - S::LANES)));
+            } else {
+                while i < len {
+                    *to.add(i) = *from.add(i);
+                    i += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Bᵀ d B of the tiles of a block, for all input channels.
+pub(super) struct TransformInput<'a, T> {
+    pub(super) geometry: &'a Geometry,
+    pub(super) groups: &'a [Group],
+    pub(super) x: &'a [T],
+    pub(super) layout: Layout,
+    pub(super) to: *mut T,
+}
+
+impl<T: Float> Kernel<T> for TransformInput<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(self) {
+        let (plane, layout) = (self.geometry.input_plane(), &self.layout);
+        for (n, panel) in self.groups.chunks_exact(2).enumerate() {
+            let mut stages = [[T::zero(); IN_STAGE]; 2];
+            for channel in 0..layout.channels {
+                let x = &self.x[channel * plane..];
+                for (half, (group, stage)) in panel.iter().zip(&mut stages).enumerate() {
+                    // SAFETY: the copies lie within the planes; `to` has room for the layout.
+                    unsafe {
+                        load_runs::<S>(x, plane, group, stage);
+                        let v = input_tile::<S>(input_tiles::<S>(stage, group));
+                        let to = n * layout.panel() + channel * layout.row() + half * S::LANES;
+                        let to = self.to.add(to);
+                        let mut p = 0;
+                        while p < POINTS {
+                            S::store(to.add(p * layout.point()), v[p / SIDE][p % SIDE]);
+                            p += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Copies what the tiles of a group meet of a channel, and asks for the same of the next channel.
+#[inline(always)]
+pub(super) unsafe fn load_runs<S: Simd>(
+    x: &[S::T],
+    plane: usize,
+    group: &Group,
+    stage: &mut [S::T; IN_STAGE],
+) {
+    for run in &group.inputs {
+        debug_assert!(run.image + run.len <= x.len());
+        // SAFETY: the runs lie within the planes and the stage.
+        unsafe {
+            let from = x.as_ptr().add(run.image);
+            copy::<S>(from, stage.as_mut_ptr().add(run.stage), run.len);
+            prefetch(from.wrapping_add(plane), run.len);
+        }
+    }
+}
+
+/// Asks for the cache lines of values that are read soon.
+#[inline(always)]
+fn prefetch<T>(from: *const T, len: usize) {
+    let line = 64 / size_of::<T>();
+    for i in (0..len).step_by(line) {
+        // SAFETY: a hint, which reads nothing.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            use std::arch::x86_64::*;
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(i).cast());
+        }
+    }
+}
+
+/// The values of the tiles of a group.
+#[inline(always)]
+pub(super) unsafe fn input_tiles<S: Simd>(
+    stage: &[S::T; IN_STAGE],
+    group: &Group,
+) -> [[S::V; SIDE]; SIDE] {
+    unsafe {
+        let mut d = [[S::splat(S::T::default()); SIDE]; SIDE];
+        let mut r = 0;
+        while r < SIDE {
+            let row = stage.as_ptr().add(r * IN_ROW);
+            d[r] = if group.contiguous {
+                let [d0, d1, d2, d3] = S::deinterleave4(row);
+                let [d4, d5, ..] = S::deinterleave4(row.add(OUT));
+                [d0, d1, d2, d3, d4, d5]
+            } else {
+                [
+                    S::gather(row, &group.offsets),
+                    S::gather(row.add(1), &group.offsets),
+                    S::gather(row.add(2), &group.offsets),
+                    S::gather(row.add(3), &group.offsets),
+                    S::gather(row.add(4), &group.offsets),
+                    S::gather(row.add(5), &group.offsets),
+                ]
+            };
+            r += 1;
+        }
+        d
+    }
+}
+
+/// The products at all points: `m = u · v`, for some output channels.
+pub(super) struct Multiply<'a, T> {
+    pub(super) filters: &'a Transformed<T>,
+    /// Output channels; the first is a multiple of half a vector.
+    pub(super) channels: Range<usize>,
+    pub(super) input: Layout,
+    pub(super) v: *const T,
+    pub(super) output: Layout,
+    pub(super) m: *mut T,
+}
+
+impl<T: Float> Kernel<T> for Multiply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(self) {
+        let (input, output) = (&self.input, &self.output);
+        for point in 0..POINTS {
+            for from in (0..input.channels).step_by(DEPTH) {
+                let depth = DEPTH.min(input.channels - from);
+                for panel in 0..input.panels {
+                    // SAFETY: within the layouts.
+                    unsafe {
+                        let v = self.v.add(point * input.point() + panel * input.panel());
+                        let m = self.m.add(point * output.point() + panel * output.panel());
+                        for row in (0..self.channels.len()).step_by(rows_of(S::LANES)) {
+                            let filters = self.filters.at(point, self.channels.start + row);
+                            product::<S>(Matrices {
+                                a: filters.as_ptr().add(from * self.filters.step()),
+                                a_row: 1,
+                                a_step: self.filters.step(),
+                                b: v.add(from * input.row()),
+                                b_step: input.row(),
+                                c: m.add(row * output.row()),
+                                c_row: output.row(),
+                                depth,
+                                accumulate: from > 0,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Aᵀ m A of the tiles of a block, for some output channels, with bias.
+pub(super) struct TransformOutput<'a, T> {
+    pub(super) geometry: &'a Geometry,
+    pub(super) groups: &'a [Group],
+    pub(super) bias: Option<&'a [T]>,
+    pub(super) channels: Range<usize>,
+    pub(super) layout: Layout,
+    pub(super) m: *const T,
+    pub(super) out: &'a Output<T>,
+}
+
+impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<T = T>>(self) {
+        let (plane, layout) = (self.geometry.output_plane(), &self.layout);
+        let mut stage = [T::zero(); OUT_STAGE];
+        for (n, group) in self.groups.iter().enumerate() {
+            let panel = n / 2 * layout.panel() + n % 2 * S::LANES;
+            let whole = group.contiguous
+                && group.outputs.len() == OUT
+                && group.outputs[0].len == OUT * S::LANES;
+            for (row, channel) in self.channels.clone().enumerate() {
+                let bias = self.bias.map_or(T::zero(), |b| b[channel]);
+                // SAFETY: within the layout; the runs of these tiles are this task's.
+                unsafe {
+                    let m = self.m.add(panel + row * layout.row());
+                    let bias = S::splat(bias);
+                    let mut points = [[bias; SIDE]; SIDE];
+                    let mut p = 0;
+                    while p < POINTS {
+                        points[p / SIDE][p % SIDE] = S::load(m.add(p * layout.point()));
+                        p += 1;
+                    }
+                    let y = output_tile::<S>(points);
+                    let start = channel * plane;
+                    let mut r = 0;
+                    while r < OUT {
+                        let y = [
+                            S::add(y[r][0], bias),
+                            S::add(y[r][1], bias),
+                            S::add(y[r][2], bias),
+                            S::add(y[r][3], bias),
+                        ];
+                        let to = if whole {
+                            self.out.at(start + group.outputs[r].image, OUT * S::LANES)
+                        } else {
+                            stage.as_mut_ptr().add(r * OUT_ROW)
+                        };
+                        S::interleave4(to, y);
+                        r += 1;
+                    }
+                    if !whole {
+                        for run in &group.outputs {
+                            let to = self.out.at(start + run.image, run.len);
+                            copy::<S>(stage.as_ptr().add(run.stage), to, run.len);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
