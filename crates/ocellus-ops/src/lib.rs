@@ -34,6 +34,7 @@
 //!
 //! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
 
+mod allocator;
 mod axis;
 mod batch_norm;
 mod binary_cross_entropy;
@@ -56,6 +57,7 @@ mod softmax;
 mod testing;
 mod upsample;
 
+pub use allocator::CachingAllocator;
 pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use conv::{

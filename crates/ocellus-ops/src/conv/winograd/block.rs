@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::filters::Transformed;
+use super::filters::FilterLayout;
 use super::product::{Matrices, product, rows_of};
 use super::tiles::{Group, IN_ROW, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
@@ -12,7 +12,7 @@ use crate::simd::{Kernel, MAX_LANES, Simd};
 
 /// Terms of a sum that are added in one go: the panel of the right matrix stays in the nearest
 /// cache.
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 
 /// Some panels of tiles, each of two groups, in the transformed domain:
 /// `[point][panel][channel][two vectors]`.
@@ -38,7 +38,7 @@ impl Layout {
         self.channels * self.row()
     }
 
-    /// Values of a point, with a line more: see `Transformed`.
+    /// Values of a point, with a line more: see [`FilterLayout`].
     fn point(&self) -> usize {
         self.panels * self.panel() + MAX_LANES
     }
@@ -176,37 +176,40 @@ pub(super) unsafe fn input_tiles<S: Simd>(
     }
 }
 
-/// The products at all points: `m = u · v`, for some output channels.
-pub(super) struct Multiply<'a, T> {
-    pub(super) filters: &'a Transformed<T>,
-    /// Output channels; the first is a multiple of half a vector.
-    pub(super) channels: Range<usize>,
+/// The products at all points, of some input channels and some output channels: `m = u · v`, or
+/// `m += u · v` but for the first input channels.
+pub(super) struct Multiply<T> {
+    /// The transformed filters of these output channels, a whole number of blocks.
+    pub(super) filters: FilterLayout,
+    pub(super) u: *const T,
     pub(super) input: Layout,
     pub(super) v: *const T,
+    /// The input channels that `u` has.
+    pub(super) inputs: Range<usize>,
     pub(super) output: Layout,
     pub(super) m: *mut T,
 }
 
-impl<T: Float> Kernel<T> for Multiply<'_, T> {
+impl<T: Float> Kernel<T> for Multiply<T> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
-        let (input, output) = (&self.input, &self.output);
+        let Self { filters, input, output, .. } = &self;
         for point in 0..POINTS {
-            for from in (0..input.channels).step_by(DEPTH) {
-                let depth = DEPTH.min(input.channels - from);
+            for from in self.inputs.clone().step_by(DEPTH) {
+                let depth = DEPTH.min(self.inputs.end - from);
                 for panel in 0..input.panels {
                     // SAFETY: within the layouts.
                     unsafe {
                         let v = self.v.add(point * input.point() + panel * input.panel());
                         let m = self.m.add(point * output.point() + panel * output.panel());
-                        for row in (0..self.channels.len()).step_by(rows_of(S::LANES)) {
-                            let filters = self.filters.at(point, self.channels.start + row);
+                        for row in (0..output.channels).step_by(rows_of(S::LANES)) {
+                            let u = filters.at(point, row) + (from - self.inputs.start) * S::LANES;
                             product::<S>(Matrices {
-                                a: filters.as_ptr().add(from * self.filters.step()),
+                                a: self.u.add(u),
                                 a_row: 1,
-                                a_step: self.filters.step(),
+                                a_step: S::LANES,
                                 b: v.add(from * input.row()),
                                 b_step: input.row(),
                                 c: m.add(row * output.row()),

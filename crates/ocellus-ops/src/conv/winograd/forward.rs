@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::block::{Layout, Multiply, TransformInput, TransformOutput};
-use super::filters::{Filters, Transformed};
+use super::filters::{FilterLayout, Filters, TransformFilters};
 use super::tiles::{Group, Tiling};
 use crate::conv::direct::cut;
 use crate::conv::geometry::Geometry;
@@ -15,9 +15,12 @@ use crate::simd::Isa;
 /// Output channels of a task's products.
 const CHANNELS: usize = 64;
 
-/// Input channels from which on tiles are transformed once for all tasks: with fewer, a task
-/// transforms its own, which then stay in its cache.
+/// Input channels from which on filters are transformed where they are used, some at a time: all of
+/// them would be written to and read from memory.
 const MANY: usize = 512;
+
+/// Input channels whose filters are transformed at a time then.
+const INPUTS: usize = 64;
 
 /// Bytes of transformed tiles that are kept at a time then.
 const TRANSFORMED: usize = 48 << 20;
@@ -31,10 +34,11 @@ pub(in crate::conv) fn forward<T: Float>(
 ) -> Vec<T> {
     let isa = Isa::current();
     let lanes = isa.lanes::<T>();
-    let filters = Transformed::new(isa, filters);
-    let panels = if g.ci >= MANY { 2 } else { 1 };
+    let tiling = Tiling::of(g);
+    // With many channels, more tiles share the filters on their way from memory.
+    let panels = if g.ci >= 128 && tiling.count > 2 * lanes { 2 } else { 1 };
     let input = Layout { lanes, panels, channels: g.ci };
-    let work = Work { g, x, bias, isa, filters, tiling: Tiling::of(g), input };
+    let work = Work { g, x, filters, bias, isa, tiling, input };
     let fill = |out: &Output<T>| {
         if g.ci >= MANY { work.in_phases(out) } else { work.block_by_block(out) }
     };
@@ -45,9 +49,9 @@ pub(in crate::conv) fn forward<T: Float>(
 struct Work<'a, T> {
     g: &'a Geometry,
     x: &'a [T],
+    filters: &'a Filters<'a, T>,
     bias: Option<&'a [T]>,
     isa: Isa,
-    filters: Transformed<T>,
     tiling: Tiling,
     /// The layout of a block of transformed tiles.
     input: Layout,
@@ -64,103 +68,134 @@ impl<T: Float> Work<'_, T> {
         self.tiling.groups(self.g, block * self.input.tiles(), lanes, 2 * panels)
     }
 
-    /// The output channels, cut at multiples of the lanes.
+    /// The output channels in blocks of as many as a vector has lanes, cut for the tasks.
     fn chunks(&self) -> Vec<Range<usize>> {
-        let lanes = self.input.lanes;
-        cut(self.g.co.div_ceil(lanes), CHANNELS / lanes)
-            .into_iter()
-            .map(|c| c.start * lanes..(c.end * lanes).min(self.g.co))
-            .collect()
+        cut(self.g.co.div_ceil(self.input.lanes), CHANNELS / self.input.lanes)
     }
 
-    /// The layout of the products for some output channels.
-    fn output(&self, channels: usize) -> Layout {
-        Layout { channels: channels.next_multiple_of(self.input.lanes), ..self.input }
+    /// The layout of the products for some blocks of output channels.
+    fn output(&self, chunk: &Range<usize>) -> Layout {
+        Layout { channels: chunk.len() * self.input.lanes, ..self.input }
     }
 
-    /// A task is a block of tiles.
+    /// Values of the greatest such layout.
+    fn products(&self) -> usize {
+        Layout { channels: CHANNELS, ..self.input }.len()
+    }
+
+    /// A task is a block of tiles, which stay in the cache. All filters are transformed before.
     fn block_by_block(&self, out: &Output<T>) {
+        let (lanes, inputs) = (self.input.lanes, 0..self.g.ci);
         let chunks = self.chunks();
-        let products = self.output(CHANNELS).len();
-        (0..self.blocks()).into_par_iter().with_max_len(1).for_each(|block| {
-            with_scratch(self.input.len() + products, |scratch| {
-                let (v, m) = scratch.split_at_mut(self.input.len());
-                self.transform(block, v);
-                for channels in &chunks {
-                    self.multiply(block, v, channels, m, out);
-                }
+        let layout = |chunk: &Range<usize>| FilterLayout {
+            lanes,
+            blocks: chunk.len(),
+            inputs: inputs.len(),
+        };
+        let len: usize = chunks.iter().map(|c| layout(c).len()).max().unwrap_or(0);
+        with_scratch(len * chunks.len(), |u: &mut [T]| {
+            u.par_chunks_exact_mut(len).zip(&chunks).for_each(|(u, chunk)| {
+                self.transform_filters(chunk, &inputs, layout(chunk), u);
+            });
+            let u = &*u;
+            (0..self.blocks()).into_par_iter().with_max_len(1).for_each(|block| {
+                with_scratch(self.input.len() + self.products(), |scratch| {
+                    let (v, m) = scratch.split_at_mut(self.input.len());
+                    self.transform_input(block, v);
+                    for (chunk, u) in chunks.iter().zip(u.chunks_exact(len)) {
+                        self.multiply(layout(chunk), u, v, &inputs, chunk, m);
+                        self.transform_output(block, chunk, m, out);
+                    }
+                });
             });
         });
     }
 
-    /// All tiles are transformed (or as many as memory is granted for); then a task is a block and
-    /// some of the output channels.
+    /// All tiles are transformed before (or as many as memory is granted for); a task is a block and
+    /// some of the output channels, whose filters it transforms itself.
     fn in_phases(&self, out: &Output<T>) {
-        let chunks = self.chunks();
-        let products = self.output(CHANNELS).len();
-        let len = self.input.len();
+        let (lanes, len) = (self.input.lanes, self.input.len());
+        let (chunks, parts) = (self.chunks(), cut(self.g.ci, INPUTS));
+        let widest = FilterLayout { lanes, blocks: CHANNELS / lanes, inputs: INPUTS }.len();
         let together = (TRANSFORMED / size_of::<T>() / len).max(1);
         for set in cut(self.blocks(), together) {
             with_scratch(set.len() * len, |transformed: &mut [T]| {
-                transformed
-                    .par_chunks_exact_mut(len)
-                    .zip(set.clone())
-                    .with_max_len(1)
-                    .for_each(|(v, block)| self.transform(block, v));
+                let blocks = transformed.par_chunks_exact_mut(len).zip(set.clone());
+                blocks.with_max_len(1).for_each(|(v, block)| self.transform_input(block, v));
                 let transformed = &*transformed;
                 let tasks = set.len() * chunks.len();
                 (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
-                    let (channels, n) = (&chunks[task / set.len()], task % set.len());
+                    let (chunk, n) = (&chunks[task / set.len()], task % set.len());
                     let v = &transformed[n * len..][..len];
-                    with_scratch(products, |m| {
-                        self.multiply(set.start + n, v, channels, m, out);
+                    with_scratch(widest + self.products(), |scratch| {
+                        let (u, m) = scratch.split_at_mut(widest);
+                        for inputs in &parts {
+                            let layout =
+                                FilterLayout { lanes, blocks: chunk.len(), inputs: inputs.len() };
+                            self.transform_filters(chunk, inputs, layout, u);
+                            self.multiply(layout, u, v, inputs, chunk, m);
+                        }
+                        self.transform_output(set.start + n, chunk, m, out);
                     });
                 });
             });
         }
     }
 
-    /// Transforms the tiles of a block.
-    fn transform(&self, block: usize, to: &mut [T]) {
-        assert_eq!(to.len(), self.input.len());
-        let groups = &self.groups(block);
-        let (geometry, x, layout, to) = (self.g, self.x, self.input, to.as_mut_ptr());
-        let kernel = TransformInput { geometry, groups, x, layout, to };
+    fn transform_filters(
+        &self,
+        chunk: &Range<usize>,
+        inputs: &Range<usize>,
+        layout: FilterLayout,
+        to: &mut [T],
+    ) {
+        assert!(to.len() >= layout.len());
+        let (filters, blocks, inputs) = (self.filters, chunk.clone(), inputs.clone());
+        let kernel = TransformFilters { filters, blocks, inputs, layout, to: to.as_mut_ptr() };
         // SAFETY: `isa` is this processor's; `to` has room for the layout.
         unsafe { T::dispatch(self.isa, kernel) };
     }
 
-    /// Multiplies a block with the filters of some channels and transforms the products back.
+    fn transform_input(&self, block: usize, to: &mut [T]) {
+        assert_eq!(to.len(), self.input.len());
+        let (geometry, groups) = (self.g, &self.groups(block));
+        let (x, layout, to) = (self.x, self.input, to.as_mut_ptr());
+        let kernel = TransformInput { geometry, groups, x, layout, to };
+        // SAFETY: as above.
+        unsafe { T::dispatch(self.isa, kernel) };
+    }
+
     fn multiply(
         &self,
-        block: usize,
+        filters: FilterLayout,
+        u: &[T],
         v: &[T],
-        channels: &Range<usize>,
+        inputs: &Range<usize>,
+        chunk: &Range<usize>,
         m: &mut [T],
-        out: &Output<T>,
     ) {
-        let layout = self.output(channels.len());
-        assert!(v.len() == self.input.len() && m.len() >= layout.len());
-        let multiply = Multiply {
-            filters: &self.filters,
-            channels: channels.clone(),
-            input: self.input,
-            v: v.as_ptr(),
-            output: layout,
-            m: m.as_mut_ptr(),
-        };
-        // SAFETY: `isa` is this processor's; `m` has room for the layout.
-        unsafe { T::dispatch(self.isa, multiply) };
-        let output = TransformOutput {
+        let (input, output, inputs) = (self.input, self.output(chunk), inputs.clone());
+        assert!(u.len() >= filters.len() && v.len() == input.len() && m.len() >= output.len());
+        let (u, v, m) = (u.as_ptr(), v.as_ptr(), m.as_mut_ptr());
+        let kernel = Multiply { filters, u, input, v, inputs, output, m };
+        // SAFETY: as above.
+        unsafe { T::dispatch(self.isa, kernel) };
+    }
+
+    fn transform_output(&self, block: usize, chunk: &Range<usize>, m: &[T], out: &Output<T>) {
+        let layout = self.output(chunk);
+        assert!(m.len() >= layout.len());
+        let lanes = self.input.lanes;
+        let kernel = TransformOutput {
             geometry: self.g,
             groups: &self.groups(block),
             bias: self.bias,
-            channels: channels.clone(),
+            channels: chunk.start * lanes..(chunk.end * lanes).min(self.g.co),
             layout,
             m: m.as_ptr(),
             out,
         };
         // SAFETY: as above; the block's tiles of these channels are this task's.
-        unsafe { T::dispatch(self.isa, output) };
+        unsafe { T::dispatch(self.isa, kernel) };
     }
 }
