@@ -71,11 +71,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn max(a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_max_ps(a, b) }
-    }
-
-    #[inline(always)]
     unsafe fn gather(from: *const f32, offsets: &[i32; MAX_LANES]) -> __m256 {
         unsafe {
             let offsets = _mm256_loadu_si256(offsets.as_ptr().cast());

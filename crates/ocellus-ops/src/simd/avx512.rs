@@ -66,11 +66,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn max(a: __m512, b: __m512) -> __m512 {
-        unsafe { _mm512_max_ps(a, b) }
-    }
-
-    #[inline(always)]
     unsafe fn gather(from: *const f32, offsets: &[i32; MAX_LANES]) -> __m512 {
         unsafe {
             let offsets = _mm512_loadu_si512(offsets.as_ptr().cast());

@@ -53,8 +53,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a · b`, likewise.
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The greater of `a` and `b` in each lane; `b` where one is NaN.
-    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// Lane i: `from[offsets[i]]`.
     unsafe fn gather(from: *const Self::T, offsets: &[i32; MAX_LANES]) -> Self::V;
     /// Vector j, lane i: `from[4 · i + j]`.

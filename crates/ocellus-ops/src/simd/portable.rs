@@ -74,11 +74,6 @@ impl<T: Float> Simd for Portable<T> {
     }
 
     #[inline(always)]
-    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
-        lanewise!(a, b => if a > b { a } else { b })
-    }
-
-    #[inline(always)]
     unsafe fn gather(from: *const T, offsets: &[i32; MAX_LANES]) -> Self::V {
         let mut v = [T::zero(); LANES];
         for (lane, &offset) in v.iter_mut().zip(offsets) {
