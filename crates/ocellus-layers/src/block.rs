@@ -122,11 +122,10 @@ impl ConvBlock {
 
 impl ModuleT for ConvBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.conv.forward(x)?;
-        if let Some(norm) = &self.norm {
-            y = norm.forward_t(&y, train)?;
+        match &self.norm {
+            Some(norm) => ocellus_ops::relu(&norm.forward_t(&self.conv.forward(x)?, train)?),
+            None => self.conv.forward_relu(x),
         }
-        ocellus_ops::relu(&y)
     }
 }
 

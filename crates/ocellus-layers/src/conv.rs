@@ -67,6 +67,29 @@ impl Conv2d {
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
+
+    /// [`forward`](Module::forward) and ReLU in one: faster than the two, and with less memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::VarBuilder;
+    /// use ocellus_layers::{Conv2d, Conv2dConfig};
+    ///
+    /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    /// let conv = Conv2d::new(&Conv2dConfig::new(3, 4, 3), vb)?;
+    /// let y = conv.forward_relu(&Tensor::ones((1, 3, 8, 8), DType::F32, &Device::Cpu)?)?;
+    /// assert_eq!(y.dims(), [1, 4, 6, 6]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As `forward`.
+    pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
+        ocellus_ops::conv2d_relu(x, &self.weight, self.bias.as_ref(), &self.op)
+    }
 }
 
 impl Module for Conv2d {

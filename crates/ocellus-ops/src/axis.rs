@@ -1,5 +1,6 @@
 use crate::cpu::Float;
 use crate::parallel::{GRAIN, pieces, pieces_of};
+use crate::simd::vectorized;
 
 /// One axis of a contiguous tensor, which is then `(outer, size, inner)`: its elements at one
 /// *position*, an index into `(outer, inner)`, belong together.
@@ -47,32 +48,34 @@ impl Axis {
         let mut folded = vec![start; self.positions()];
         let block = (GRAIN / size.max(1)).clamp(1, GRAIN);
         pieces_of(&mut folded, block, self.positions() * size, |index, folded| {
-            let mut position = index * block;
-            if inner == 1 {
-                for a in folded {
-                    let row = position * size;
-                    let at = |class| At { element: row + class, class, position };
-                    let row = x[row..row + size].iter().enumerate();
-                    *a = row.fold(*a, |a, (class, &x)| f(a, x, at(class)));
-                    position += 1;
-                }
-                return;
-            }
-            let mut rest = folded;
-            while !rest.is_empty() {
-                // A run of neighbors within one index of `outer`.
-                let (outer, column) = (position / inner, position % inner);
-                let (run, next) = rest.split_at_mut(rest.len().min(inner - column));
-                for class in 0..size {
-                    let first = (outer * size + class) * inner + column;
-                    let x = &x[first..first + run.len()];
-                    for (j, (a, &x)) in run.iter_mut().zip(x).enumerate() {
-                        *a = f(*a, x, At { element: first + j, class, position: position + j });
+            vectorized(|| {
+                let mut position = index * block;
+                if inner == 1 {
+                    for a in folded {
+                        let row = position * size;
+                        let at = |class| At { element: row + class, class, position };
+                        let row = x[row..row + size].iter().enumerate();
+                        *a = row.fold(*a, |a, (class, &x)| f(a, x, at(class)));
+                        position += 1;
                     }
+                    return;
                 }
-                position += run.len();
-                rest = next;
-            }
+                let mut rest = folded;
+                while !rest.is_empty() {
+                    // A run of neighbors within one index of `outer`.
+                    let (outer, column) = (position / inner, position % inner);
+                    let (run, next) = rest.split_at_mut(rest.len().min(inner - column));
+                    for class in 0..size {
+                        let first = (outer * size + class) * inner + column;
+                        let x = &x[first..first + run.len()];
+                        for (j, (a, &x)) in run.iter_mut().zip(x).enumerate() {
+                            *a = f(*a, x, At { element: first + j, class, position: position + j });
+                        }
+                    }
+                    position += run.len();
+                    rest = next;
+                }
+            })
         });
         folded
     }
@@ -85,18 +88,22 @@ impl Axis {
             pieces(&mut y, size, |position, y| {
                 let first = position * size;
                 let at = |class| At { element: first + class, class, position };
-                for (class, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                    *y = f(x, at(class));
-                }
+                vectorized(|| {
+                    for (class, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
+                        *y = f(x, at(class));
+                    }
+                });
             });
         } else {
             pieces(&mut y, inner, |plane, y| {
                 let (outer, class) = (plane / size, plane % size);
                 let (first, position) = (plane * inner, outer * inner);
                 let at = |j| At { element: first + j, class, position: position + j };
-                for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                    *y = f(x, at(j));
-                }
+                vectorized(|| {
+                    for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
+                        *y = f(x, at(j));
+                    }
+                });
             });
         }
         y

@@ -112,7 +112,7 @@ impl UnaryKernel for BinaryCrossEntropy {
         let losses = self.each(x, |_, x, target, weight| {
             let positive = T::one() + (weight - T::one()) * target;
             // In f64, where this is exact enough and several times faster than `ln_1p` in f32.
-            let tail = T::from_f64((1. + wide((-x.abs()).exp())).ln());
+            let tail = T::from_f64((1. + wide((-x.abs()).exponential())).ln());
             let below = (x.abs() - x) * half; // max(−x, 0)
             (T::one() - target) * x + positive * (tail + below)
         })?;

@@ -17,6 +17,7 @@
 //! | Operation | What it computes |
 //! | --- | --- |
 //! | [`conv2d`], [`conv_transpose2d`] | convolution and its transpose: any stride, padding, dilation, groups |
+//! | [`conv2d_relu`] | convolution and ReLU in one |
 //! | [`max_pool2d`], [`avg_pool2d`] | the maximum or mean of windows |
 //! | [`adaptive_max_pool2d`], [`adaptive_avg_pool2d`], [`global_avg_pool2d`] | the same of bins, for a given output size |
 //! | [`upsample_nearest2d`], [`upsample_bilinear2d`] | resizing, with the [`Alignment`] of PyTorch or TensorFlow 1 |
@@ -62,6 +63,7 @@ pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d,
+    conv2d_relu,
 };
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;

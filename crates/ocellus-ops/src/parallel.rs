@@ -1,7 +1,12 @@
+#![allow(unsafe_code, reason = "results are written to memory that is not cleared before")]
+
+use std::mem::MaybeUninit;
+
 use candle_core::WithDType;
 use rayon::prelude::*;
 
 use crate::cpu::Float;
+use crate::simd::vectorized;
 
 /// Elements that one task handles at least: fewer are not worth a thread.
 pub(crate) const GRAIN: usize = 1 << 14;
@@ -13,36 +18,39 @@ pub(crate) fn wide<T: Float>(x: T) -> f64 {
 
 /// `f(x)` of each element.
 pub(crate) fn map<T: Float>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
-    let mut y = vec![T::zero(); x.len()];
-    pieces(&mut y, GRAIN, |block, y| {
-        for (y, &x) in y.iter_mut().zip(&x[block * GRAIN..]) {
-            *y = f(x);
+    collect(x.len(), |first, y| {
+        for (y, &x) in y.iter_mut().zip(&x[first..]) {
+            y.write(f(x));
         }
-    });
-    y
+    })
 }
 
 /// `f(index, x)` of each element.
 pub(crate) fn map_indexed<T: Float>(x: &[T], f: impl Fn(usize, T) -> T + Sync) -> Vec<T> {
-    let mut y = vec![T::zero(); x.len()];
-    pieces(&mut y, GRAIN, |block, y| {
-        let first = block * GRAIN;
+    collect(x.len(), |first, y| {
         for ((index, y), &x) in (first..).zip(y).zip(&x[first..]) {
-            *y = f(index, x);
+            y.write(f(index, x));
         }
-    });
-    y
+    })
 }
 
 /// `f(a, b)` of each pair of elements.
 pub(crate) fn zip<T: Float>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
-    let mut y = vec![T::zero(); a.len()];
-    pieces(&mut y, GRAIN, |block, y| {
-        let first = block * GRAIN;
+    collect(a.len(), |first, y| {
         for ((y, &a), &b) in y.iter_mut().zip(&a[first..]).zip(&b[first..]) {
-            *y = f(a, b);
+            y.write(f(a, b));
         }
+    })
+}
+
+/// A vector whose parts `fill(index of the first element, part)` writes whole.
+fn collect<T: Float>(len: usize, fill: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync) -> Vec<T> {
+    let mut y = Vec::with_capacity(len);
+    pieces(&mut y.spare_capacity_mut()[..len], GRAIN, |block, y| {
+        vectorized(|| fill(block * GRAIN, y));
     });
+    // SAFETY: the callers above write every element of each part.
+    unsafe { y.set_len(len) };
     y
 }
 

@@ -50,7 +50,7 @@ impl UnaryKernel for Sigmoid {
 
 /// `1 / (1 + exp(−x))`: where the exponential overflows, the quotient is the right 0.
 pub(crate) fn logistic<T: Float>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
+    T::one() / (T::one() + (-x).exponential())
 }
 
 /// `exp(min(x, 0)) / (1 + exp(−|x|))`: no term overflows, forward or backward.

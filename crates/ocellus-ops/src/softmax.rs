@@ -76,7 +76,7 @@ impl UnaryKernel for Softmax {
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let powers = axis.map(x, |x, i| (x - largest[i.position]).exp());
+        let powers = axis.map(x, |x, i| (x - largest[i.position]).exponential());
         let totals = axis.fold(&powers, 0., |a, power, _| a + wide(power));
         let shares: Vec<T> = totals.iter().map(|&total: &f64| T::from_f64(1. / total)).collect();
         Ok((axis.map(&powers, |power, i| power * shares[i.position]), dims.into()))
@@ -106,7 +106,7 @@ impl UnaryKernel for LogSoftmax {
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exp()));
+        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exponential()));
         let logs: Vec<T> = totals.iter().map(|total: &f64| T::from_f64(total.ln())).collect();
         // Not `x − (largest + log)`: that sum would round.
         Ok((axis.map(x, |x, i| (x - largest[i.position]) - logs[i.position]), dims.into()))
@@ -122,7 +122,7 @@ impl UnaryKernel for LogSoftmax {
         let axis = Axis::new(dims, self.dim);
         let total = axis.fold(gradient, 0., |a, g, _| a + wide(g));
         let total: Vec<T> = total.into_iter().map(T::from_f64).collect();
-        Ok(axis.map(y, |y, i| gradient[i.element] - y.exp() * total[i.position]))
+        Ok(axis.map(y, |y, i| gradient[i.element] - y.exponential() * total[i.position]))
     }
 }
 

@@ -110,7 +110,13 @@ impl Vgg {
     pub fn forward_range(&self, x: &Tensor, range: Range<usize>, train: bool) -> Result<Tensor> {
         self.check_range(&range)?;
         self.check_input(x, &range)?;
-        self.layers[range].iter().try_fold(x.clone(), |x, layer| layer.forward_t(&x, train))
+        let layers = &self.layers[range];
+        let mut x = x.clone();
+        let mut done = 0;
+        while done < layers.len() {
+            (x, done) = step(layers, done, &x, train, true)?;
+        }
+        Ok(x)
     }
 
     /// The outputs of those layers, numbered as torchvision's, in the order asked for.
@@ -127,9 +133,11 @@ impl Vgg {
         self.check_input(x, &range)?;
         let mut found = vec![None; layers.len()];
         let mut x = x.clone();
-        for (i, layer) in self.layers[range].iter().enumerate() {
-            x = layer.forward_t(&x, train)?;
-            for (place, _) in found.iter_mut().zip(layers).filter(|(_, wanted)| **wanted == i) {
+        let mut done = 0;
+        while done <= last {
+            let fuse = !layers.contains(&done);
+            (x, done) = step(&self.layers[range.clone()], done, &x, train, fuse)?;
+            for (place, _) in found.iter_mut().zip(layers).filter(|(_, l)| **l + 1 == done) {
                 *place = Some(x.clone());
             }
         }
@@ -209,6 +217,23 @@ impl Layer {
     }
 }
 
+/// Runs layer `done`, with the ReLU behind it if it is a convolution and they may be one; and how
+/// many layers are done then.
+fn step(
+    layers: &[Layer],
+    done: usize,
+    x: &Tensor,
+    train: bool,
+    fuse: bool,
+) -> Result<(Tensor, usize)> {
+    match &layers[done..] {
+        [Layer::Convolution(conv), Layer::Relu, ..] if fuse => {
+            Ok((conv.forward_relu(x)?, done + 2))
+        }
+        _ => Ok((layers[done].forward_t(x, train)?, done + 1)),
+    }
+}
+
 impl ModuleT for Layer {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         match self {
@@ -273,6 +298,10 @@ mod tests {
         assert_close(&vgg.forward_range(&taps[1], 23..31, false)?, &taps[0], 0.)?;
         assert_close(&vgg.forward_range(&x, 0..0, false)?, &x, 0.)?;
         assert!(vgg.features_at(&x, &[], false)?.is_empty());
+        // A convolution that is asked for is given without its ReLU.
+        let [plain, rectified] = &vgg.features_at(&x, &[2, 3], false)?[..] else { unreachable!() };
+        assert!(plain.min_all()?.to_scalar::<f32>()? < 0.);
+        assert_close(&plain.relu()?, rectified, 0.)?;
         Ok(())
     }
 

@@ -49,12 +49,60 @@ pub fn conv2d(
     bias: Option<&Tensor>,
     config: &Conv2dConfig,
 ) -> Result<Tensor> {
+    convolve("conv2d", x, weight, bias, config, false)
+}
+
+/// [`conv2d`] and [`relu`](crate::relu) in one: what is negative becomes zero before it is written.
+///
+/// ```text
+/// y = max(0, conv2d(x, weight, bias))
+/// ```
+///
+/// Of the two tensors that the two operations keep for the backward pass, this keeps one.
+///
+/// # Shapes
+///
+/// As of [`conv2d`].
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::{Conv2dConfig, conv2d_relu};
+///
+/// let x = Tensor::ones((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
+/// let weight = (Tensor::ones((16, 3, 3, 3), DType::F32, &Device::Cpu)? * -1.)?;
+/// let y = conv2d_relu(&x, &weight, None, &Conv2dConfig::default())?;
+/// assert_eq!(y.max_all()?.to_scalar::<f32>()?, 0.);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As of [`conv2d`].
+pub fn conv2d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+) -> Result<Tensor> {
+    convolve("conv2d_relu", x, weight, bias, config, true)
+}
+
+fn convolve(
+    name: &'static str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+    relu: bool,
+) -> Result<Tensor> {
     let geometry = Geometry::of_conv(x, weight, config)?;
-    let op = ConvOp { name: "conv2d", geometry, transposed: false };
+    let op = ConvOp { name, geometry, transposed: false, relu };
     op.check(x, weight, bias)?;
-    if use_kernel("conv2d", x)? {
-        op.apply(x, weight, bias)
-    } else {
-        composed::forward(&geometry, x, weight, bias)
+    if use_kernel(name, x)? {
+        return op.apply(x, weight, bias);
     }
+    let y = composed::forward(&geometry, x, weight, bias)?;
+    if relu { crate::relu(&y) } else { Ok(y) }
 }

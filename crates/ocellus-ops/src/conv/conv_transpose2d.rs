@@ -54,7 +54,7 @@ pub fn conv_transpose2d(
     config: &ConvTranspose2dConfig,
 ) -> Result<Tensor> {
     let geometry = Geometry::of_transpose(x, weight, config)?;
-    let op = ConvOp { name: "conv_transpose2d", geometry, transposed: true };
+    let op = ConvOp { name: "conv_transpose2d", geometry, transposed: true, relu: false };
     op.check(x, weight, bias)?;
     if use_kernel("conv_transpose2d", x)? {
         op.apply(x, weight, bias)

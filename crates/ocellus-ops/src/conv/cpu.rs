@@ -1,5 +1,6 @@
 //! The CPU kernels: each convolution by the algorithm that suits its sizes.
 
+use super::epilogue::Epilogue;
 use super::geometry::Geometry;
 use super::winograd::{self, Filters};
 use super::{ConvAlgorithm, direct};
@@ -18,11 +19,16 @@ fn by_winograd(g: &Geometry) -> bool {
 }
 
 /// y from x: `(batch, groups · co, oh, ow)`.
-pub(super) fn forward<T: Float>(g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+pub(super) fn forward<T: Float>(
+    g: &Geometry,
+    x: &[T],
+    weight: &[T],
+    epilogue: Epilogue<T>,
+) -> Vec<T> {
     if by_winograd(g) {
-        winograd::forward(g, x, &Filters::of_conv(g, weight), bias)
+        winograd::forward(g, x, &Filters::of_conv(g, weight), epilogue)
     } else {
-        direct::forward(g, x, weight, bias)
+        direct::forward(g, x, weight, epilogue)
     }
 }
 
@@ -36,7 +42,7 @@ pub(super) fn grad_input<T: Float>(
 ) -> Vec<T> {
     match g.turned() {
         Some(turned) if by_winograd(g) => {
-            winograd::forward(&turned, y, &Filters::turned(g, weight), bias)
+            winograd::forward(&turned, y, &Filters::turned(g, weight), Epilogue::of(bias))
         }
         _ => direct::grad_input(g, y, weight, bias),
     }

@@ -5,6 +5,7 @@ mod conv2d;
 mod conv_transpose2d;
 mod cpu;
 mod direct;
+mod epilogue;
 mod geometry;
 mod op;
 #[cfg(test)]
@@ -14,4 +15,4 @@ mod winograd;
 pub use algorithm::ConvAlgorithm;
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, Padding};
 pub use conv_transpose2d::conv_transpose2d;
-pub use conv2d::conv2d;
+pub use conv2d::{conv2d, conv2d_relu};

@@ -1,10 +1,14 @@
+use std::borrow::Cow;
+
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{forward, grad_input, grad_weight};
 use super::direct::grad_bias;
+use super::epilogue::Epilogue;
 use super::geometry::Geometry;
 use crate::cpu::{Float, dispatch, read, view, widened};
+use crate::parallel::zip;
 
 /// A convolution or a transposed one, as a node of candle's graph.
 #[derive(Clone, Copy)]
@@ -12,6 +16,8 @@ pub(super) struct ConvOp {
     pub(super) name: &'static str,
     pub(super) geometry: Geometry,
     pub(super) transposed: bool,
+    /// Whether negative outputs become zero.
+    pub(super) relu: bool,
 }
 
 impl ConvOp {
@@ -61,7 +67,7 @@ impl ConvOp {
         let y = if self.transposed {
             grad_input(g, x, weight, bias)
         } else {
-            forward(g, x, weight, bias)
+            forward(g, x, weight, Epilogue { bias, relu: self.relu })
         };
         (T::to_cpu_storage_owned(y), self.output_shape().as_slice().into())
     }
@@ -78,7 +84,7 @@ impl ConvOp {
         let by_x = if x.track_op() {
             let weight = read(weight)?;
             let by_x = if self.transposed {
-                forward(g, grad, &weight, None)
+                forward(g, grad, &weight, Epilogue::of(None))
             } else {
                 grad_input(g, grad, &weight, None)
             };
@@ -95,6 +101,15 @@ impl ConvOp {
             None
         };
         Ok((by_x, by_weight))
+    }
+
+    /// The gradient by what the ReLU took, where there is one.
+    fn before_relu<'a, T: Float>(&self, y: &Tensor, grad: &'a [T]) -> Result<Cow<'a, [T]>> {
+        if !self.relu {
+            return Ok(Cow::Borrowed(grad));
+        }
+        let mask = |y, g| if y <= T::zero() { T::zero() } else { g };
+        Ok(Cow::Owned(zip(&read(y)?, grad, mask)))
     }
 
     fn bias_gradient<T: Float>(&self, bias: &Tensor, grad: &[T]) -> Result<Option<Tensor>> {
@@ -128,10 +143,13 @@ impl CustomOp2 for ConvOp {
         &self,
         x: &Tensor,
         weight: &Tensor,
-        _: &Tensor,
+        y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        dispatch!(x.dtype(), self.name, T => self.gradients::<T>(x, weight, &read(grad)?))
+        dispatch!(x.dtype(), self.name, T => {
+            let grad = read::<T>(grad)?;
+            self.gradients(x, weight, &self.before_relu(y, &grad)?)
+        })
     }
 }
 
@@ -160,11 +178,12 @@ impl CustomOp3 for ConvOp {
         x: &Tensor,
         weight: &Tensor,
         bias: &Tensor,
-        _: &Tensor,
+        y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         dispatch!(x.dtype(), self.name, T => {
             let grad = read::<T>(grad)?;
+            let grad = self.before_relu(y, &grad)?;
             let (by_x, by_weight) = self.gradients(x, weight, &grad)?;
             Ok((by_x, by_weight, self.bias_gradient(bias, &grad)?))
         })

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Result, Tensor, WithDType};
 
+use super::exponential::exp;
 use crate::simd::{Isa, Kernel, Portable, dispatch_f32};
 
 /// The element types that kernels compute in: f32 and f64.
@@ -12,6 +13,9 @@ pub(crate) trait Float: WithDType + num_traits::Float + Default + std::iter::Sum
     /// Lends this thread's buffer of this type: see [`with_scratch`](super::with_scratch).
     fn scratch() -> &'static std::thread::LocalKey<std::cell::Cell<Vec<Self>>>;
 
+    /// eˣ; for f32 by arithmetic alone, which compilers make into vectors.
+    fn exponential(self) -> Self;
+
     /// Runs the kernel with the vectors that `isa` has for this type; f64 has portable ones alone.
     ///
     /// # Safety
@@ -21,13 +25,18 @@ pub(crate) trait Float: WithDType + num_traits::Float + Default + std::iter::Sum
 }
 
 macro_rules! float {
-    ($t:ty, $isa:ident, $kernel:ident => $dispatch:expr) => {
+    ($t:ty, $exponential:path, $isa:ident, $kernel:ident => $dispatch:expr) => {
         impl Float for $t {
             fn scratch() -> &'static std::thread::LocalKey<std::cell::Cell<Vec<Self>>> {
                 thread_local! {
                     static BUFFER: std::cell::Cell<Vec<$t>> = const { std::cell::Cell::new(Vec::new()) };
                 }
                 &BUFFER
+            }
+
+            #[inline(always)]
+            fn exponential(self) -> Self {
+                $exponential(self)
             }
 
             unsafe fn dispatch<K: Kernel<Self>>($isa: Isa, $kernel: K) -> K::Output {
@@ -38,8 +47,8 @@ macro_rules! float {
     };
 }
 
-float!(f32, isa, kernel => dispatch_f32(isa, kernel));
-float!(f64, _isa, kernel => kernel.run::<Portable<f64>>());
+float!(f32, exp, isa, kernel => dispatch_f32(isa, kernel));
+float!(f64, f64::exp, _isa, kernel => kernel.run::<Portable<f64>>());
 
 /// Evaluates the expression with `$T` being the kernel's type for that `DType`, which must be f32
 /// or f64 (see [`widened`] for the half types): `dispatch!(x.dtype(), "relu", T => relu::<T>(x))`.

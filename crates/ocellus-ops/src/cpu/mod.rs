@@ -1,5 +1,6 @@
 //! What the CPU kernels share: the element types, and tensors read as plain slices.
 
+mod exponential;
 mod float;
 mod matmul;
 mod output;

@@ -112,7 +112,7 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
-        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exp()));
+        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exponential()));
         let sums = largest.iter().zip(&totals).map(|(&m, total): (_, &f64)| wide(m) + total.ln());
         let sums: Vec<f64> = sums.collect();
         let losses = self.losses(axis, x, probabilities, &sums);
@@ -145,7 +145,7 @@ impl UnaryKernel for CrossEntropy {
             if mass == 0. && v == 0. {
                 return T::zero(); // Ignored, whatever its logits.
             }
-            let softmax = wide(T::from_f64(wide(x) - log_sum_exp).exp());
+            let softmax = wide(T::from_f64(wide(x) - log_sum_exp).exponential());
             let g = wide(gradient[if each { i.position } else { 0 }]);
             T::from_f64(g / self.divisor * (softmax * mass - v))
         }))

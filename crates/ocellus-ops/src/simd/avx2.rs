@@ -71,6 +71,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn relu(v: __m256) -> __m256 {
+        // Where one operand is a NaN, the result is the second.
+        unsafe { _mm256_max_ps(_mm256_setzero_ps(), v) }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f32, offsets: &[i32; MAX_LANES]) -> __m256 {
         unsafe {
             let offsets = _mm256_loadu_si256(offsets.as_ptr().cast());

@@ -66,6 +66,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn relu(v: __m512) -> __m512 {
+        // Where one operand is a NaN, the result is the second.
+        unsafe { _mm512_max_ps(_mm512_setzero_ps(), v) }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f32, offsets: &[i32; MAX_LANES]) -> __m512 {
         unsafe {
             let offsets = _mm512_loadu_si512(offsets.as_ptr().cast());

@@ -91,6 +91,21 @@ pub(crate) fn with_each_isa(mut f: impl FnMut(Isa)) {
     }
 }
 
+/// Runs `f` compiled for the best instruction set of this processor: simple loops over slices in it
+/// become loops over vectors.
+pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+    struct Loop<F>(F);
+    impl<R, F: FnOnce() -> R> Kernel<f32> for Loop<F> {
+        type Output = R;
+        #[inline(always)]
+        unsafe fn run<S: Simd<T = f32>>(self) -> R {
+            (self.0)()
+        }
+    }
+    // SAFETY: the processor has what `current` says; the kernel asks for nothing else.
+    unsafe { dispatch_f32(Isa::current(), Loop(f)) }
+}
+
 /// Runs the kernel on f32 with the vectors of `isa`.
 ///
 /// # Safety

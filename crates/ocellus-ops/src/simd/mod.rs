@@ -15,7 +15,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use dispatch::with_each_isa;
-pub(crate) use dispatch::{Isa, Kernel, dispatch_f32};
+pub(crate) use dispatch::{Isa, Kernel, dispatch_f32, vectorized};
 pub(crate) use portable::Portable;
 
 use crate::cpu::Float;
@@ -53,6 +53,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a · b`, likewise.
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The lanes that are not negative, zero for the others; a NaN stays one.
+    unsafe fn relu(v: Self::V) -> Self::V;
     /// Lane i: `from[offsets[i]]`.
     unsafe fn gather(from: *const Self::T, offsets: &[i32; MAX_LANES]) -> Self::V;
     /// Vector j, lane i: `from[4 · i + j]`.

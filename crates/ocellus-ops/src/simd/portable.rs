@@ -74,6 +74,11 @@ impl<T: Float> Simd for Portable<T> {
     }
 
     #[inline(always)]
+    unsafe fn relu(v: Self::V) -> Self::V {
+        lanewise!(v => if v <= T::zero() { T::zero() } else { v })
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const T, offsets: &[i32; MAX_LANES]) -> Self::V {
         let mut v = [T::zero(); LANES];
         for (lane, &offset) in v.iter_mut().zip(offsets) {

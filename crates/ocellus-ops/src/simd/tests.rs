@@ -33,12 +33,13 @@ impl<T: Float> Kernel<T> for Arithmetic {
         let three = <T as candle_core::WithDType>::from_f64(3.);
         unsafe {
             let (va, vb, c) = (S::load(a.as_ptr()), S::load(b.as_ptr()), S::splat(three));
-            let cases: [(S::V, fn(T, T, T) -> T); 5] = [
+            let cases: [(S::V, fn(T, T, T) -> T); 6] = [
                 (S::add(va, vb), |a, b, _| a + b),
                 (S::sub(va, vb), |a, b, _| a - b),
                 (S::mul(va, vb), |a, b, _| a * b),
                 (S::mul_add(va, vb, c), |a, b, c| a * b + c),
                 (S::neg_mul_add(va, vb, c), |a, b, c| c - a * b),
+                (S::relu(va), |a, _, _| if a > T::zero() { a } else { T::zero() }),
             ];
             for (n, (v, f)) in cases.into_iter().enumerate() {
                 S::store(y.as_mut_ptr(), v);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::columns::gather;
 use super::tile::{Tile, channel_parts, cut, tiles};
+use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output, Strided, matmul, with_scratch};
 
@@ -21,7 +22,7 @@ pub(in crate::conv) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<T>,
 ) -> Vec<T> {
     let (tiles, parts) = (tiles(g), channel_parts(g));
     let blocks = TASKS.div_ceil((tiles.len() * g.groups).max(1)).min(g.co / CHANNELS).max(1);
@@ -38,11 +39,12 @@ pub(in crate::conv) fn forward<T: Float>(
             };
             let filters = &weight[(block.group * g.co + block.channels.start) * g.depth()..]
                 [..block.channels.len() * g.depth()];
-            let bias = bias.map(|b| &b[block.group * g.co..][block.channels.clone()]);
+            let bias = epilogue.bias.map(|b| &b[block.group * g.co..][block.channels.clone()]);
+            let epilogue = Epilogue { bias, ..epilogue };
             if block.tile.images.len() == 1 {
-                block.single(g, x, filters, bias, &parts, out);
+                block.single(g, x, filters, epilogue, &parts, out);
             } else {
-                block.several(g, x, filters, bias, &parts, out);
+                block.several(g, x, filters, epilogue, &parts, out);
             }
         });
     };
@@ -64,11 +66,11 @@ impl Block<'_> {
         g: &Geometry,
         x: &[T],
         filters: &[T],
-        bias: Option<&[T]>,
+        epilogue: Epilogue<T>,
         parts: &[Range<usize>],
         out: &Output<T>,
     ) {
-        let (plane, pixels) = (g.output_plane(), self.tile.pixels(g));
+        let (plane, pixels, bias) = (g.output_plane(), self.tile.pixels(g), epilogue.bias);
         let image = self.tile.images.start;
         let channel = (image * g.groups + self.group) * g.co + self.channels.start;
         let start = channel * plane + pixels.start;
@@ -92,6 +94,10 @@ impl Block<'_> {
             // SAFETY: as above.
             unsafe { self.product(g, x, filters, parts, dst, plane, bias.is_some()) };
         }
+        for c in 0..self.channels.len() {
+            // SAFETY: just written, and this task's.
+            epilogue.finish(unsafe { out.written(start + c * plane, pixels.len()) });
+        }
     }
 
     /// A tile of several images: one product for all of them, then copied to its places.
@@ -100,18 +106,19 @@ impl Block<'_> {
         g: &Geometry,
         x: &[T],
         filters: &[T],
-        bias: Option<&[T]>,
+        epilogue: Epilogue<T>,
         parts: &[Range<usize>],
         out: &Output<T>,
     ) {
         let (plane, images) = (g.output_plane(), self.tile.images.clone());
-        let width = images.len() * plane;
+        let (width, bias) = (images.len() * plane, epilogue.bias);
         let mut product = vec![T::zero(); self.channels.len() * width];
         for (row, &b) in product.chunks_exact_mut(width).zip(bias.unwrap_or_default()) {
             row.fill(b);
         }
         // SAFETY: `product` holds a row for each channel.
         unsafe { self.product(g, x, filters, parts, product.as_mut_ptr(), width, bias.is_some()) };
+        epilogue.finish(&mut product);
         for (c, row) in product.chunks_exact(width).enumerate() {
             for (image, values) in images.clone().zip(row.chunks_exact(plane)) {
                 let channel = (image * g.groups + self.group) * g.co + self.channels.start + c;

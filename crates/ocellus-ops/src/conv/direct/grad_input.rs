@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::columns::scatter;
 use super::forward::forward;
 use super::tile::{Tile, channel_parts, tiles};
+use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output, Strided, matmul, with_scratch};
 
@@ -20,7 +21,7 @@ pub(in crate::conv) fn grad_input<T: Float>(
     bias: Option<&[T]>,
 ) -> Vec<T> {
     match g.turned() {
-        Some(turned) => forward(&turned, y, &turn(g, weight), bias),
+        Some(turned) => forward(&turned, y, &turn(g, weight), Epilogue::of(bias)),
         None => scattered(g, y, weight, bias),
     }
 }

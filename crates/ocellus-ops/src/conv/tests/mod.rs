@@ -1,6 +1,7 @@
 //! What both convolutions must do, in both implementations.
 
 mod errors;
+mod fused;
 mod golden;
 mod gradients;
 mod graph;

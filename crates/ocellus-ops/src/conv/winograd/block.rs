@@ -6,6 +6,7 @@ use super::filters::FilterLayout;
 use super::product::{Matrices, product, rows_of};
 use super::tiles::{Group, IN_ROW, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
+use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
@@ -225,11 +226,11 @@ impl<T: Float> Kernel<T> for Multiply<T> {
     }
 }
 
-/// Aᵀ m A of the tiles of a block, for some output channels, with bias.
+/// Aᵀ m A of the tiles of a block, for some output channels, with the epilogue.
 pub(super) struct TransformOutput<'a, T> {
     pub(super) geometry: &'a Geometry,
     pub(super) groups: &'a [Group],
-    pub(super) bias: Option<&'a [T]>,
+    pub(super) epilogue: Epilogue<'a, T>,
     pub(super) channels: Range<usize>,
     pub(super) layout: Layout,
     pub(super) m: *const T,
@@ -249,7 +250,7 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
                 && group.outputs.len() == OUT
                 && group.outputs[0].len == OUT * S::LANES;
             for (row, channel) in self.channels.clone().enumerate() {
-                let bias = self.bias.map_or(T::zero(), |b| b[channel]);
+                let bias = self.epilogue.bias.map_or(T::zero(), |b| b[channel]);
                 // SAFETY: within the layout; the runs of these tiles are this task's.
                 unsafe {
                     let m = self.m.add(panel + row * layout.row());
@@ -264,18 +265,21 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
                     let start = channel * plane;
                     let mut r = 0;
                     while r < OUT {
-                        let y = [
-                            S::add(y[r][0], bias),
-                            S::add(y[r][1], bias),
-                            S::add(y[r][2], bias),
-                            S::add(y[r][3], bias),
-                        ];
+                        let mut row = y[r];
+                        let mut j = 0;
+                        while j < OUT {
+                            row[j] = S::add(row[j], bias);
+                            if self.epilogue.relu {
+                                row[j] = S::relu(row[j]);
+                            }
+                            j += 1;
+                        }
                         let to = if whole {
                             self.out.at(start + group.outputs[r].image, OUT * S::LANES)
                         } else {
                             stage.as_mut_ptr().add(r * OUT_ROW)
                         };
-                        S::interleave4(to, y);
+                        S::interleave4(to, row);
                         r += 1;
                     }
                     if !whole {

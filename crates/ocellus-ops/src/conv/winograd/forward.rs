@@ -8,6 +8,7 @@ use super::block::{Layout, Multiply, TransformInput, TransformOutput};
 use super::filters::{FilterLayout, Filters, TransformFilters};
 use super::tiles::{Group, Tiling};
 use crate::conv::direct::cut;
+use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output, with_scratch};
 use crate::simd::Isa;
@@ -30,7 +31,7 @@ pub(in crate::conv) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
     filters: &Filters<T>,
-    bias: Option<&[T]>,
+    epilogue: Epilogue<T>,
 ) -> Vec<T> {
     let isa = Isa::current();
     let lanes = isa.lanes::<T>();
@@ -38,7 +39,7 @@ pub(in crate::conv) fn forward<T: Float>(
     // With many channels, more tiles share the filters on their way from memory.
     let panels = if g.ci >= 128 && tiling.count > 2 * lanes { 2 } else { 1 };
     let input = Layout { lanes, panels, channels: g.ci };
-    let work = Work { g, x, filters, bias, isa, tiling, input };
+    let work = Work { g, x, filters, epilogue, isa, tiling, input };
     let fill = |out: &Output<T>| {
         if g.ci >= MANY { work.in_phases(out) } else { work.block_by_block(out) }
     };
@@ -50,7 +51,7 @@ struct Work<'a, T> {
     g: &'a Geometry,
     x: &'a [T],
     filters: &'a Filters<'a, T>,
-    bias: Option<&'a [T]>,
+    epilogue: Epilogue<'a, T>,
     isa: Isa,
     tiling: Tiling,
     /// The layout of a block of transformed tiles.
@@ -189,7 +190,7 @@ impl<T: Float> Work<'_, T> {
         let kernel = TransformOutput {
             geometry: self.g,
             groups: &self.groups(block),
-            bias: self.bias,
+            epilogue: self.epilogue,
             channels: chunk.start * lanes..(chunk.end * lanes).min(self.g.co),
             layout,
             m: m.as_ptr(),
