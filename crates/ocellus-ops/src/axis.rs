@@ -75,7 +75,7 @@ impl Axis {
                     position += run.len();
                     rest = next;
                 }
-            })
+            });
         });
         folded
     }

@@ -21,6 +21,9 @@ fn numbers<T: Float, const N: usize>(from: f64) -> [T; N] {
     std::array::from_fn(|i| <T as candle_core::WithDType>::from_f64(from + i as f64 * 0.75))
 }
 
+/// What a lane is to hold, from those of three vectors.
+type Scalar<T> = fn(T, T, T) -> T;
+
 struct Arithmetic;
 
 impl<T: Float> Kernel<T> for Arithmetic {
@@ -33,7 +36,7 @@ impl<T: Float> Kernel<T> for Arithmetic {
         let three = <T as candle_core::WithDType>::from_f64(3.);
         unsafe {
             let (va, vb, c) = (S::load(a.as_ptr()), S::load(b.as_ptr()), S::splat(three));
-            let cases: [(S::V, fn(T, T, T) -> T); 6] = [
+            let cases: [(S::V, Scalar<T>); 6] = [
                 (S::add(va, vb), |a, b, _| a + b),
                 (S::sub(va, vb), |a, b, _| a - b),
                 (S::mul(va, vb), |a, b, _| a * b),
@@ -101,7 +104,7 @@ impl<T: Float> Kernel<T> for Transposes {
             for j in 0..S::LANES {
                 assert!(y[i * STRIDE + j] == x[j * S::LANES + i]);
             }
-            assert!(y[i * STRIDE + S::LANES..(i + 1) * STRIDE].iter().all(|y| y.is_zero()));
+            assert!(y[i * STRIDE + S::LANES..(i + 1) * STRIDE].iter().all(T::is_zero));
         }
     }
 }
