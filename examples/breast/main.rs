@@ -25,6 +25,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use ocellus::ops::CachingAllocator;
+
+/// Every operation allocates its result: without this, the system clears each page of it.
+#[global_allocator]
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();

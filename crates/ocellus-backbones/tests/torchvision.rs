@@ -5,6 +5,7 @@ mod support;
 use candle_core::{DType, ModuleT, Result, Tensor, Var};
 use ocellus_backbones::{Backbone, Vgg, VggClassifier, VggConfig};
 use ocellus_layers::Noise;
+use ocellus_ops::{ConvAlgorithm, with_conv_algorithm};
 use ocellus_testing::{Golden, fill, relative_error};
 use support::{Filled, assert_relative, assert_summary};
 
@@ -47,13 +48,21 @@ fn vgg16_gradients(dtype: DType) -> Result<(Tensor, Vec<Tensor>)> {
 #[test]
 fn the_gradient_of_vgg16s_first_layer_is_torchvisions() -> Result<()> {
     let golden = golden("vgg16")?;
-    for (dtype, tol) in [(DType::F64, 1e-9), (DType::F32, 1e-4)] {
-        let (y, gradients) = vgg16_gradients(dtype)?;
-        assert_summary(&y, golden.get("output.train")?, tol)?;
+    let (exact, fast) = (ConvAlgorithm::Direct, ConvAlgorithm::Auto);
+    // The fast algorithm rounds a little more. The outputs hardly show it, but some inputs of ReLUs
+    // are so near to zero that they come out on the other side, and the gradient jumps with each.
+    for (dtype, algorithm, output, tol) in [
+        (DType::F64, exact, 1e-9, 1e-9),
+        (DType::F64, fast, 1e-9, 1e-9),
+        (DType::F32, exact, 1e-4, 1e-4),
+        (DType::F32, fast, 1e-4, 3e-3),
+    ] {
+        let (y, gradients) = with_conv_algorithm(algorithm, || vgg16_gradients(dtype))?;
+        assert_summary(&y, golden.get("output.train")?, output)?;
         let expected = golden.get("gradient.features.0.weight")?;
         let error = relative_error(&gradients[0], expected)?;
-        eprintln!("first layer's gradient in {dtype:?}: relative error {error:.1e}");
-        assert!(error <= tol, "{dtype:?}: relative error {error}");
+        eprintln!("gradient of the first layer, {dtype:?}, {algorithm:?}: {error:.1e}");
+        assert!(error <= tol, "{dtype:?}, {algorithm:?}: relative error {error}");
         for (layer, gradient) in [0, 2, 12, 28].iter().zip(&gradients) {
             let expected = golden.get(&format!("gradient.summary.{layer}"))?;
             assert_summary(gradient, expected, 10. * tol)?;

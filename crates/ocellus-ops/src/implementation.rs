@@ -2,6 +2,8 @@ use std::cell::Cell;
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::scoped::scoped;
+
 /// Which code computes an operation: see [`with_implementation`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -34,15 +36,7 @@ thread_local! {
 /// assert_eq!(sum, 2);
 /// ```
 pub fn with_implementation<T>(implementation: Implementation, f: impl FnOnce() -> T) -> T {
-    /// Puts the former choice back, also when `f` unwinds.
-    struct Restore(Implementation);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
-    }
-    let _restore = Restore(CURRENT.replace(implementation));
-    f()
+    scoped(&CURRENT, implementation, f)
 }
 
 /// Whether the operation `op` on `x` is to run as a CPU kernel (else as a composition).

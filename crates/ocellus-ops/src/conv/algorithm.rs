@@ -1,3 +1,7 @@
+use std::cell::Cell;
+
+use crate::scoped::scoped;
+
 /// How a convolution is computed on the CPU.
 ///
 /// Results differ in rounding only. With f32 images and filters of VGG16, relative to f64:
@@ -5,7 +9,7 @@
 /// | | ‖Δy‖ / ‖y‖ | ‖Δ gradient‖ / ‖gradient‖ |
 /// | --- | --- | --- |
 /// | direct | 2e-7 | 2e-7 |
-/// | Winograd | 5e-6 | 6e-6 |
+/// | Winograd | 3e-6 | 3e-6 |
 ///
 /// # Examples
 ///
@@ -36,4 +40,42 @@ pub enum ConvAlgorithm {
     /// F(4×4, 3×3) of \[1\]: a quarter of the multiplications, a little more rounding. For kernels of
     /// 3 × 3 with stride 1, dilation 1 and one group.
     Winograd,
+}
+
+thread_local! {
+    static CURRENT: Cell<ConvAlgorithm> = const { Cell::new(ConvAlgorithm::Auto) };
+}
+
+/// Runs `f`, in which convolutions on this thread that leave the choice open
+/// ([`ConvAlgorithm::Auto`]) take that algorithm, where it can compute them.
+///
+/// With [`ConvAlgorithm::Direct`], a whole network computes with the least rounding. It seldom
+/// matters: in a deep network any difference in rounding, also that between two versions of a
+/// library, changes which of two nearly equal values a ReLU or a pooling lets through.
+///
+/// The choice is made when an operation is called; the gradient follows the choice of its forward pass.
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::{Conv2dConfig, ConvAlgorithm, conv2d, with_conv_algorithm};
+///
+/// let x = Tensor::ones((1, 16, 8, 8), DType::F32, &Device::Cpu)?;
+/// let weight = Tensor::ones((16, 16, 3, 3), DType::F32, &Device::Cpu)?;
+/// let y = with_conv_algorithm(ConvAlgorithm::Direct, || {
+///     conv2d(&x, &weight, None, &Conv2dConfig::default())
+/// })?;
+/// assert_eq!(y.max_all()?.to_scalar::<f32>()?, 144.);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn with_conv_algorithm<T>(algorithm: ConvAlgorithm, f: impl FnOnce() -> T) -> T {
+    scoped(&CURRENT, algorithm, f)
+}
+
+impl ConvAlgorithm {
+    /// What is chosen, if something is: by the configuration, else by [`with_conv_algorithm`].
+    pub(super) fn chosen(self) -> Self {
+        if self == Self::Auto { CURRENT.get() } else { self }
+    }
 }

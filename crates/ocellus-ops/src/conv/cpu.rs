@@ -11,11 +11,12 @@ const CHANNELS: usize = 16;
 
 /// Whether Winograd's algorithm is to be used.
 fn by_winograd(g: &Geometry) -> bool {
-    match g.algorithm {
-        ConvAlgorithm::Direct => false,
-        ConvAlgorithm::Winograd => true,
-        ConvAlgorithm::Auto => g.suits_winograd() && g.ci >= CHANNELS && g.co >= CHANNELS,
-    }
+    g.suits_winograd()
+        && match g.algorithm {
+            ConvAlgorithm::Direct => false,
+            ConvAlgorithm::Winograd => true,
+            ConvAlgorithm::Auto => g.ci >= CHANNELS && g.co >= CHANNELS,
+        }
 }
 
 /// y from x: `(batch, groups · co, oh, ow)`.

@@ -27,6 +27,7 @@ impl Geometry {
     /// The sizes of `conv2d(x, weight)`.
     pub(super) fn of_conv(x: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Self> {
         let &Conv2dConfig { stride, padding, dilation, groups, algorithm } = config;
+        let algorithm = algorithm.chosen();
         let (batch, channels, h, w) = dims4("conv2d", "the input", x)?;
         let (co, ci, kh, kw) = dims4("conv2d", "the weight", weight)?;
         check("conv2d", stride, dilation, groups, weight)?;
@@ -58,7 +59,7 @@ impl Geometry {
             padding,
             algorithm,
         };
-        if algorithm == ConvAlgorithm::Winograd && !g.suits_winograd() {
+        if config.algorithm == ConvAlgorithm::Winograd && !g.suits_winograd() {
             bail!(
                 "conv2d: Winograd's algorithm is for kernels of 3 × 3 with stride 1, dilation 1 and \
                  one group, got {kh} × {kw}, stride {stride:?}, dilation {dilation:?}, {groups} \
@@ -101,7 +102,7 @@ impl Geometry {
         let horizontal = (ow, p.left, p.right, kw, stride.1, dilation.1);
         let input = (grown("height", vertical, extra.0)?, grown("width", horizontal, extra.1)?);
         let (co, output, kernel) = (co / groups, (oh, ow), (kh, kw));
-        let algorithm = ConvAlgorithm::Auto;
+        let algorithm = ConvAlgorithm::Auto.chosen();
         Ok(Self {
             batch,
             groups,
