@@ -11,6 +11,7 @@ pub(crate) struct Avx2;
 /// Transposes the 4 × 4 blocks in the lower and in the upper halves of four vectors.
 #[inline(always)]
 unsafe fn transposed4([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+    // SAFETY: by the caller's promise.
     unsafe {
         let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
         let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));

@@ -1,5 +1,7 @@
 #![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 //! Each vector type does in every lane what it says.
+//!
+//! SAFETY of all blocks: `with_each_isa` gives what the processor has; arrays hold all lanes.
 
 use super::{Isa, Kernel, MAX_LANES, Simd, with_each_isa};
 use crate::cpu::Float;

@@ -56,6 +56,7 @@ impl Layout {
 /// Both runs must be valid and apart.
 #[inline(always)]
 pub(super) unsafe fn copy<S: Simd>(from: *const S::T, to: *mut S::T, len: usize) {
+    // SAFETY: by the caller's promise; the last vector begins within the run.
     unsafe {
         let mut i = 0;
         while i + S::LANES <= len {
@@ -152,6 +153,7 @@ pub(super) unsafe fn input_tiles<S: Simd>(
     stage: &[S::T; IN_STAGE],
     group: &Group,
 ) -> [[S::V; SIDE]; SIDE] {
+    // SAFETY: the offsets lie within a row of the stage, which is longer than they and a vector.
     unsafe {
         let mut d = [[S::splat(S::T::default()); SIDE]; SIDE];
         let mut r = 0;

@@ -33,6 +33,8 @@ pub(in crate::conv) fn forward<T: Float>(
     filters: &Filters<T>,
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
+    // What the unchecked copies of the kernels rely on.
+    assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
     let isa = Isa::current();
     let lanes = isa.lanes::<T>();
     let tiling = Tiling::of(g);

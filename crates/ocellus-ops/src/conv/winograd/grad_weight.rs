@@ -35,6 +35,9 @@ const CHANNELS: usize = 64;
 /// dg = Gᵀ [Σ (A dy Aᵀ) ⊙ (Bᵀ d B)] G, summed over all tiles
 /// ```
 pub(in crate::conv) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
+    // What the unchecked copies of the kernels rely on.
+    assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
+    assert_eq!(grad.len(), g.output_shape().iter().product::<usize>());
     let work = Work::new(g, x, grad);
     if work.sums().len() * size_of::<T>() <= PRIVATE { work.by_runs() } else { work.by_channels() }
 }

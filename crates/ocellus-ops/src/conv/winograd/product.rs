@@ -33,11 +33,13 @@ pub(super) const fn rows_of(lanes: usize) -> usize {
 /// The pointers must be valid for the sizes given, and `c` for writes by this thread alone.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd>(m: Matrices<S::T>) {
+    // SAFETY: by the caller's promise.
     unsafe { if S::LANES == 16 { rows::<S, 8>(m) } else { rows::<S, 4>(m) } }
 }
 
 #[inline(always)]
 unsafe fn rows<S: Simd, const ROWS: usize>(m: Matrices<S::T>) {
+    // SAFETY: by the caller's promise.
     unsafe {
         let zero = S::splat(S::T::default());
         let mut sums = [[zero; 2]; ROWS];

@@ -9,6 +9,9 @@
 //! points of interpolation are 0, ±√½, ±√2 and ∞: with the usual ±1 and ±2, whose powers grow to 8
 //! (64 in two dimensions), rounding errors are several times as large.
 //!
+//! SAFETY of all blocks: only vectors are computed; that the processor has them is the callers'
+//! promise, as of [`Simd`].
+//!
 //! 1. A. Lavin, S. Gray. *Fast algorithms for convolutional neural networks.* CVPR 2016.
 //!    <https://arxiv.org/abs/1509.09308>
 
