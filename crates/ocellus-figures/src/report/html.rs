@@ -27,6 +27,7 @@ nav a { text-decoration: none; display: inline-block; padding: .15rem 0; }
 .scroll { overflow-x: auto; margin: .3rem 0 1rem; }
 table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
 .caption { color: var(--muted); margin: .9rem 0 .3rem; font-size: .92rem; }
+th:first-child, td:first-child { min-width: 7.5rem; }
 th, td { padding: .38rem .8rem .38rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 thead th { border-bottom-width: 2px; vertical-align: bottom; }
