@@ -1,5 +1,3 @@
-use crate::cpu::Float;
-
 /// What is done with each value of the output on its way to memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Epilogue<'a, T> {
@@ -13,17 +11,5 @@ impl<'a, T> Epilogue<'a, T> {
     /// A bias, or nothing.
     pub(super) fn of(bias: Option<&'a [T]>) -> Self {
         Self { bias, relu: false }
-    }
-}
-
-impl<T: Float> Epilogue<'_, T> {
-    /// The second step, on values that have their bias.
-    pub(super) fn finish(&self, values: &mut [T]) {
-        if self.relu {
-            for value in values {
-                // Not `x > 0`: a NaN shall stay one.
-                *value = if *value <= T::zero() { T::zero() } else { *value };
-            }
-        }
     }
 }

@@ -146,11 +146,6 @@ impl Geometry {
         [self.batch, self.groups * self.co, self.output.0, self.output.1]
     }
 
-    /// Whether every output pixel sees just the input pixel at its own place.
-    pub(super) fn is_pointwise(&self) -> bool {
-        self.kernel == (1, 1) && self.stride == (1, 1) && self.padding == Padding::default()
-    }
-
     /// Whether Winograd's algorithm can compute it and its gradients.
     pub(super) fn suits_winograd(&self) -> bool {
         self.kernel == (3, 3)

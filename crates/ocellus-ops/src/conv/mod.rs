@@ -8,8 +8,10 @@ mod direct;
 mod epilogue;
 mod geometry;
 mod op;
+mod product;
 #[cfg(test)]
 mod tests;
+mod vectors;
 mod winograd;
 
 pub use algorithm::{ConvAlgorithm, with_conv_algorithm};

@@ -1,161 +1,205 @@
 #![allow(unsafe_code, reason = "tasks write disjoint, interleaved parts of the output")]
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::columns::gather;
-use super::tile::{Tile, channel_parts, cut, tiles};
+use super::panels::{MultiplyPanels, PackFilters, PackPixels, Place};
+use super::pixels::{Pixels, stage_row};
+use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
-use crate::cpu::{Float, Output, Strided, matmul, with_scratch};
+use crate::conv::product::rows_of;
+use crate::cpu::{Float, Output, with_scratch};
+use crate::simd::Isa;
 
-/// Tasks wanted at least, where the output has fewer tiles: its channels are cut too.
+/// Panels of a task: packed filters are read once for all of them.
+const PANELS: usize = 8;
+
+/// Terms of the sums that are packed at a time, about: a panel of them lies in a level-1 cache.
+const TERMS: usize = 192;
+
+/// Tasks wanted at least: where the output has fewer blocks of pixels, its channels are cut too.
 const TASKS: usize = 8;
 
-/// Output channels of a task at least: fewer do not pay for making the columns.
-const CHANNELS: usize = 128;
-
 /// y from x: `(batch, groups · co, oh, ow)`.
+///
+/// Output pixels are taken as vectors, two a panel. What they meet is packed panel by panel, some
+/// channels at a time, straight from the image.
 pub(in crate::conv) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
     weight: &[T],
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
-    let (tiles, parts) = (tiles(g), channel_parts(g));
-    let blocks = TASKS.div_ceil((tiles.len() * g.groups).max(1)).min(g.co / CHANNELS).max(1);
-    let blocks = cut(g.co, g.co.div_ceil(blocks).max(1));
-    let len = g.output_shape().iter().product();
+    // What the unchecked copies of the kernels rely on.
+    assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
+    let isa = Isa::current();
+    let lanes = isa.lanes::<T>();
+    let blocks = (g.batch * g.output_plane()).div_ceil(PANELS * 2 * lanes);
+    let channels = g.co.div_ceil(lanes);
+    let parts = TASKS.div_ceil((blocks * g.groups).max(1)).clamp(1, channels);
+    let chunks = cut(channels, channels.div_ceil(parts));
+    let work = Work { g, x, epilogue, isa, lanes };
     let fill = |out: &Output<T>| {
-        let tasks = tiles.len() * g.groups * blocks.len();
-        (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
-            let (tile, rest) = (&tiles[task / (g.groups * blocks.len())], task / blocks.len());
-            let block = Block {
-                tile,
-                group: rest % g.groups,
-                channels: blocks[task % blocks.len()].clone(),
-            };
-            let filters = &weight[(block.group * g.co + block.channels.start) * g.depth()..]
-                [..block.channels.len() * g.depth()];
-            let bias = epilogue.bias.map(|b| &b[block.group * g.co..][block.channels.clone()]);
-            let epilogue = Epilogue { bias, ..epilogue };
-            if block.tile.images.len() == 1 {
-                block.single(g, x, filters, epilogue, &parts, out);
-            } else {
-                block.several(g, x, filters, epilogue, &parts, out);
-            }
+        let (packed, rows) = (channels * lanes * g.depth(), channels * lanes);
+        with_scratch(g.groups * (packed + rows), |scratch: &mut [T]| {
+            let (filters, bias) = scratch.split_at_mut(g.groups * packed);
+            work.pack_filters(weight, filters);
+            work.pack_bias(bias, rows);
+            let (filters, bias) = (&*filters, &*bias);
+            let tasks = blocks * g.groups * chunks.len();
+            (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
+                let (rest, chunk) = (task / chunks.len(), &chunks[task % chunks.len()]);
+                let (block, group) = (rest / g.groups, rest % g.groups);
+                let filters = &filters[group * packed..][..packed];
+                let filters = &filters[chunk.start * lanes * g.depth()..];
+                let bias = &bias[group * rows + chunk.start * lanes..];
+                let channels = chunk.start * lanes..(chunk.end * lanes).min(g.co);
+                work.block(block, group, channels, (filters, bias), out);
+            });
         });
     };
-    // SAFETY: tiles × groups × blocks cover every output value; each task writes its own whole.
-    unsafe { Output::collect(len, fill) }
+    // SAFETY: blocks × groups × chunks cover every output value; each task writes its own.
+    unsafe { Output::collect(g.output_shape().iter().product(), fill) }
 }
 
-/// The part of the output that a task computes.
-struct Block<'a> {
-    tile: &'a Tile,
-    group: usize,
-    channels: Range<usize>,
+struct Work<'a, T> {
+    g: &'a Geometry,
+    x: &'a [T],
+    epilogue: Epilogue<'a, T>,
+    isa: Isa,
+    lanes: usize,
 }
 
-impl Block<'_> {
-    /// A tile within one image: the product is written in place.
-    fn single<T: Float>(
-        &self,
-        g: &Geometry,
-        x: &[T],
-        filters: &[T],
-        epilogue: Epilogue<T>,
-        parts: &[Range<usize>],
-        out: &Output<T>,
-    ) {
-        let (plane, pixels, bias) = (g.output_plane(), self.tile.pixels(g), epilogue.bias);
-        let image = self.tile.images.start;
-        let channel = (image * g.groups + self.group) * g.co + self.channels.start;
-        let start = channel * plane + pixels.start;
-        for (c, &b) in bias.unwrap_or_default().iter().enumerate() {
-            // SAFETY: this tile of this channel is this task's.
-            unsafe { out.slice(start + c * plane, pixels.len()) }.fill(MaybeUninit::new(b));
-        }
-        let last = (self.channels.len() - 1) * plane + pixels.len();
-        let dst = out.at(start, last);
-        if g.is_pointwise() {
-            // The columns are the input itself.
-            let columns = &x[(image * g.groups + self.group) * g.ci * plane..][..g.ci * plane];
-            let (a, b) = (
-                Strided::row_major(filters, g.ci),
-                Strided::row_major(&columns[pixels.start..], plane),
-            );
-            let size = (self.channels.len(), pixels.len(), g.ci);
-            // SAFETY: `dst` holds the block's rows, `plane` apart (`at` has checked the last).
-            unsafe { matmul(size, dst, plane, bias.is_some(), a, b) };
-        } else {
-            // SAFETY: as above.
-            unsafe { self.product(g, x, filters, parts, dst, plane, bias.is_some()) };
-        }
-        for c in 0..self.channels.len() {
-            // SAFETY: just written, and this task's.
-            epilogue.finish(unsafe { out.written(start + c * plane, pixels.len()) });
-        }
+impl<T: Float> Work<'_, T> {
+    fn pack_filters(&self, weight: &[T], to: &mut [T]) {
+        let (g, lanes, depth) = (self.g, self.lanes, self.g.depth());
+        let blocks = g.co.div_ceil(lanes);
+        to.par_chunks_exact_mut(lanes * depth).enumerate().for_each(|(n, to)| {
+            let (group, block) = (n / blocks, n % blocks);
+            let filters = &weight[group * g.co * depth..][..g.co * depth];
+            let filters = &filters[block * lanes * depth..((block + 1) * lanes).min(g.co) * depth];
+            // SAFETY: `isa` is this processor's.
+            unsafe { T::dispatch(self.isa, PackFilters { filters, depth, to }) };
+        });
     }
 
-    /// A tile of several images: one product for all of them, then copied to its places.
-    fn several<T: Float>(
-        &self,
-        g: &Geometry,
-        x: &[T],
-        filters: &[T],
-        epilogue: Epilogue<T>,
-        parts: &[Range<usize>],
-        out: &Output<T>,
-    ) {
-        let (plane, images) = (g.output_plane(), self.tile.images.clone());
-        let (width, bias) = (images.len() * plane, epilogue.bias);
-        let mut product = vec![T::zero(); self.channels.len() * width];
-        for (row, &b) in product.chunks_exact_mut(width).zip(bias.unwrap_or_default()) {
-            row.fill(b);
-        }
-        // SAFETY: `product` holds a row for each channel.
-        unsafe { self.product(g, x, filters, parts, product.as_mut_ptr(), width, bias.is_some()) };
-        epilogue.finish(&mut product);
-        for (c, row) in product.chunks_exact(width).enumerate() {
-            for (image, values) in images.clone().zip(row.chunks_exact(plane)) {
-                let channel = (image * g.groups + self.group) * g.co + self.channels.start + c;
-                // SAFETY: this channel of this image is this task's.
-                unsafe { out.slice(channel * plane, plane) }.write_copy_of_slice(values);
+    /// The bias of each group, or zeros, with zeros up to `rows`.
+    fn pack_bias(&self, to: &mut [T], rows: usize) {
+        to.fill(T::zero());
+        if let Some(bias) = self.epilogue.bias {
+            for (to, bias) in to.chunks_exact_mut(rows).zip(bias.chunks_exact(self.g.co)) {
+                to[..bias.len()].copy_from_slice(bias);
             }
         }
     }
 
-    /// `dst = filters · columns`, added to `dst` if `accumulate`: the columns of some channels at a
-    /// time, so that they stay in the cache.
-    ///
-    /// # Safety
-    ///
-    /// As for [`matmul`].
-    #[expect(clippy::too_many_arguments, reason = "an inner routine")]
-    unsafe fn product<T: Float>(
+    /// The first pixel of each panel of a block that has any.
+    fn panels(&self, block: usize) -> impl Iterator<Item = usize> {
+        let (width, count) = (2 * self.lanes, self.g.batch * self.g.output_plane());
+        (0..PANELS).map(move |n| (block * PANELS + n) * width).filter(move |&first| first < count)
+    }
+
+    /// Some channels of the pixels of a block.
+    fn block(
         &self,
-        g: &Geometry,
-        x: &[T],
-        filters: &[T],
-        parts: &[Range<usize>],
-        dst: *mut T,
-        stride: usize,
-        accumulate: bool,
+        block: usize,
+        group: usize,
+        channels: Range<usize>,
+        (filters, bias): (&[T], &[T]),
+        out: &Output<T>,
     ) {
-        let width = self.tile.images.len() * self.tile.pixels(g).len();
-        let tallest = parts.iter().map(Range::len).max().unwrap_or(0) * g.taps();
-        with_scratch(tallest * width, |columns| {
-            for part in parts {
-                gather(g, x, self.tile, self.group, part.clone(), columns, width);
-                let size = (self.channels.len(), width, part.len() * g.taps());
-                let a = Strided::row_major(&filters[part.start * g.taps()..], g.depth());
-                let b = Strided::row_major(columns, width);
-                // SAFETY: by the caller's promise.
-                unsafe { matmul(size, dst, stride, accumulate || part.start > 0, a, b) };
+        let (g, lanes) = (self.g, self.lanes);
+        let pixels: Vec<Pixels> = self
+            .panels(block)
+            .flat_map(|first| [first, first + lanes])
+            .map(|first| Pixels::new(g, group, first, lanes))
+            .collect();
+        let places: Vec<Place> =
+            self.panels(block).map(|first| self.place(first, group, channels.start)).collect();
+        let parts = cut(g.ci, (TERMS / g.taps()).max(1));
+        let widest = parts.iter().map(Range::len).max().unwrap_or(0) * g.taps();
+        let rows = channels.len().next_multiple_of(lanes);
+        let stage = PANELS * 2 * g.kernel.0 * stage_row(g, lanes);
+        let (packed, sums) = (PANELS * widest * 2 * lanes, PANELS * rows * 2 * lanes);
+        with_scratch(packed + sums + stage, |scratch| {
+            let (packed, scratch) = scratch.split_at_mut(packed);
+            let (buffer, stage) = scratch.split_at_mut(sums);
+            for part in &parts {
+                let pack = PackPixels {
+                    geometry: g,
+                    x: self.x,
+                    pixels: &pixels,
+                    channels: part.clone(),
+                    stage,
+                    to: packed.as_mut_ptr(),
+                };
+                let multiply = MultiplyPanels {
+                    plane: g.output_plane(),
+                    filters,
+                    channels: channels.len(),
+                    depth: g.depth(),
+                    terms: part.start * g.taps()..part.end * g.taps(),
+                    bias,
+                    relu: self.epilogue.relu,
+                    packed: packed.as_ptr(),
+                    places: &places,
+                    out,
+                    buffer: buffer.as_mut_ptr(),
+                    buffer_rows: rows,
+                };
+                // SAFETY: `isa` is this processor's; the buffers have room, and the pixels of these
+                // channels are this task's.
+                unsafe {
+                    T::dispatch(self.isa, pack);
+                    T::dispatch(self.isa, multiply);
+                }
+            }
+            for (n, (first, place)) in self.panels(block).zip(&places).enumerate() {
+                let buffer = &buffer[n * rows * 2 * lanes..][..rows * 2 * lanes];
+                self.write_back(first, group, &channels, *place, buffer, out);
             }
         });
+    }
+
+    /// Where the sums of a panel go: to the output if all its pixels lie together there.
+    fn place(&self, first: usize, group: usize, channel: usize) -> Place {
+        let (g, plane) = (self.g, self.g.output_plane());
+        let (image, pixel) = (first / plane, first % plane);
+        if pixel + 2 * self.lanes <= plane {
+            Place::Output(((image * g.groups + group) * g.co + channel) * plane + pixel)
+        } else {
+            Place::Buffer
+        }
+    }
+
+    /// Copies what is in the buffer to the output.
+    fn write_back(
+        &self,
+        first: usize,
+        group: usize,
+        channels: &Range<usize>,
+        place: Place,
+        buffer: &[T],
+        out: &Output<T>,
+    ) {
+        let (g, plane, width) = (self.g, self.g.output_plane(), 2 * self.lanes);
+        // The last rows of a panel are in the buffer in any case, if they do not fill a product.
+        let whole = channels.len() / rows_of(self.lanes) * rows_of(self.lanes);
+        let from = if matches!(place, Place::Buffer) { 0 } else { whole };
+        let last = (first + width).min(g.batch * plane);
+        for (row, channel) in channels.clone().enumerate().skip(from) {
+            let mut pixel = first;
+            while pixel < last {
+                let (image, within) = (pixel / plane, pixel % plane);
+                let len = (plane - within).min(last - pixel);
+                let at = ((image * g.groups + group) * g.co + channel) * plane + within;
+                let values = &buffer[row * width + pixel - first..][..len];
+                // SAFETY: these pixels of this channel are this task's.
+                unsafe { out.slice(at, len) }.write_copy_of_slice(values);
+                pixel += len;
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@ mod forward;
 mod grad_bias;
 mod grad_input;
 mod grad_weight;
+mod panels;
+mod pixels;
 mod tile;
 
 pub(super) use forward::forward;

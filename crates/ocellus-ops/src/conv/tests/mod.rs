@@ -7,6 +7,7 @@ mod gradients;
 mod graph;
 mod large;
 mod naive;
+mod vectors;
 mod winograd;
 
 const BOTH: [crate::Implementation; 2] =

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::filters::FilterLayout;
-use super::product::{Matrices, product, rows_of};
 use super::tiles::{Group, IN_ROW, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
+use crate::conv::product::{Matrices, product, rows_of};
+use crate::conv::vectors::{copy, prefetch};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -46,33 +47,6 @@ impl Layout {
 
     pub(super) fn len(&self) -> usize {
         POINTS * self.point()
-    }
-}
-
-/// Copies `len` values.
-///
-/// # Safety
-///
-/// Both runs must be valid and apart.
-#[inline(always)]
-pub(super) unsafe fn copy<S: Simd>(from: *const S::T, to: *mut S::T, len: usize) {
-    // SAFETY: by the caller's promise; the last vector begins within the run.
-    unsafe {
-        let mut i = 0;
-        while i + S::LANES <= len {
-            S::store(to.add(i), S::load(from.add(i)));
-            i += S::LANES;
-        }
-        if i < len {
-            if len >= S::LANES {
-                S::store(to.add(len - S::LANES), S::load(from.add(len - S::LANES)));
-            } else {
-                while i < len {
-                    *to.add(i) = *from.add(i);
-                    i += 1;
-                }
-            }
-        }
     }
 }
 
@@ -129,20 +103,6 @@ pub(super) unsafe fn load_runs<S: Simd>(
             let from = x.as_ptr().add(run.image);
             copy::<S>(from, stage.as_mut_ptr().add(run.stage), run.len);
             prefetch(from.wrapping_add(plane), run.len);
-        }
-    }
-}
-
-/// Asks for the cache lines of values that are read soon.
-#[inline(always)]
-fn prefetch<T>(from: *const T, len: usize) {
-    let line = 64 / size_of::<T>();
-    for i in (0..len).step_by(line) {
-        // SAFETY: a hint, which reads nothing.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            use std::arch::x86_64::*;
-            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(i).cast());
         }
     }
 }
@@ -219,6 +179,7 @@ impl<T: Float> Kernel<T> for Multiply<T> {
                                 c_row: output.row(),
                                 depth,
                                 accumulate: from > 0,
+                                finish: None,
                             });
                         }
                     }

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::block::{copy, input_tiles, load_runs};
-use super::product::{Matrices, product, rows_of};
+use super::block::{input_tiles, load_runs};
 use super::tiles::{Group, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{
     OUT, POINTS, SIDE, filter_tile_transposed, input_tile, output_tile_transposed,
 };
 use crate::conv::geometry::Geometry;
+use crate::conv::product::{Matrices, product, rows_of};
+use crate::conv::vectors::copy;
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -228,6 +229,7 @@ impl<T: Float> Kernel<T> for Correlate<T> {
                             c_row: self.sums.inputs,
                             depth: self.input.tiles,
                             accumulate: self.accumulate,
+                            finish: None,
                         });
                     }
                 }

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use super::grad_block::{
     ByChannel, BySum, ByTile, Correlate, Finish, TransformGradient, TransposeInput,
 };
-use super::product::rows_of;
 use super::tiles::Tiling;
 use crate::conv::direct::cut;
 use crate::conv::geometry::Geometry;
+use crate::conv::product::rows_of;
 use crate::cpu::{Float, Output, with_scratch};
 use crate::simd::Isa;
 

@@ -6,7 +6,7 @@ mod filters;
 mod forward;
 mod grad_block;
 mod grad_weight;
-mod product;
+
 mod tiles;
 mod transform;
 

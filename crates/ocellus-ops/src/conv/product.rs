@@ -4,25 +4,36 @@ use crate::simd::Simd;
 
 /// A product of matrices, as [`product`] takes it.
 #[derive(Clone, Copy)]
-pub(super) struct Matrices<T> {
+pub(in crate::conv) struct Matrices<T> {
     /// The left matrix: entry (r, k) is `a[r · a_row + k · a_step]`.
-    pub(super) a: *const T,
-    pub(super) a_row: usize,
-    pub(super) a_step: usize,
+    pub(in crate::conv) a: *const T,
+    pub(in crate::conv) a_row: usize,
+    pub(in crate::conv) a_step: usize,
     /// The right matrix, a panel of two vectors: row k is `b[k · b_step..]`.
-    pub(super) b: *const T,
-    pub(super) b_step: usize,
+    pub(in crate::conv) b: *const T,
+    pub(in crate::conv) b_step: usize,
     /// The result, a panel of two vectors: row r is `c[r · c_row..]`.
-    pub(super) c: *mut T,
-    pub(super) c_row: usize,
+    pub(in crate::conv) c: *mut T,
+    pub(in crate::conv) c_row: usize,
     /// Terms of each sum.
-    pub(super) depth: usize,
+    pub(in crate::conv) depth: usize,
     /// Whether to add to `c`.
-    pub(super) accumulate: bool,
+    pub(in crate::conv) accumulate: bool,
+    /// What is done with the sums at the end.
+    pub(in crate::conv) finish: Option<Finish<T>>,
+}
+
+/// The epilogue of a product.
+#[derive(Clone, Copy)]
+pub(in crate::conv) struct Finish<T> {
+    /// Added to row r: `bias[r]`.
+    pub(in crate::conv) bias: *const T,
+    /// Whether what is negative then becomes zero.
+    pub(in crate::conv) relu: bool,
 }
 
 /// Rows that a call of [`product`] computes: with two vectors each, as many sums as registers hold.
-pub(super) const fn rows_of(lanes: usize) -> usize {
+pub(in crate::conv) const fn rows_of(lanes: usize) -> usize {
     if lanes == 16 { 8 } else { 4 }
 }
 
@@ -32,7 +43,7 @@ pub(super) const fn rows_of(lanes: usize) -> usize {
 ///
 /// The pointers must be valid for the sizes given, and `c` for writes by this thread alone.
 #[inline(always)]
-pub(super) unsafe fn product<S: Simd>(m: Matrices<S::T>) {
+pub(in crate::conv) unsafe fn product<S: Simd>(m: Matrices<S::T>) {
     // SAFETY: by the caller's promise.
     unsafe { if S::LANES == 16 { rows::<S, 8>(m) } else { rows::<S, 4>(m) } }
 }
@@ -62,6 +73,17 @@ unsafe fn rows<S: Simd, const ROWS: usize>(m: Matrices<S::T>) {
             }
             a = a.add(m.a_step);
             b = b.add(m.b_step);
+        }
+        if let Some(finish) = m.finish {
+            let mut r = 0;
+            while r < ROWS {
+                let bias = S::splat(*finish.bias.add(r));
+                sums[r] = [S::add(sums[r][0], bias), S::add(sums[r][1], bias)];
+                if finish.relu {
+                    sums[r] = [S::relu(sums[r][0]), S::relu(sums[r][1])];
+                }
+                r += 1;
+            }
         }
         let mut r = 0;
         while r < ROWS {
