@@ -76,6 +76,9 @@ pub(crate) struct Settings {
     /// Images a step, instead of the protocol's.
     #[arg(long, global = true)]
     pub(crate) batch_size: Option<usize>,
+    /// Average features with the gate's weights: its map then shows where the head reads.
+    #[arg(long, global = true)]
+    pub(crate) gate_pooling: bool,
     /// Learning rate of the backbone, instead of the protocol's.
     #[arg(long, global = true)]
     pub(crate) learning_rate: Option<f64>,

@@ -39,13 +39,12 @@ impl Explained<'_> {
         let mut plots = vec![plain, evidence];
         if let Some(gate) = &self.maps.gate {
             let plot = ImagePlot::new(&picture)
-                .with_title("Where the network reads")
+                .with_title("Where the gate is open")
                 .with_map(side, side, gate)
                 .with_range(0., 1.)
                 .with_alpha(0.55)
                 .with_caption(
-                    "Attention gate: how much of each place goes into the verdict, from 0 (passed \
-                     over) to 1 (read in full).",
+                    "Attention gate: how much it lets through of each place, from 0 (nothing) to 1 (all).",
                 );
             plots.push(plot);
         }

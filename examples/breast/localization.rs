@@ -172,8 +172,8 @@ pub(crate) fn section(results: &[RowResult], found: &[Vec<Summary>]) -> Result<O
         return Ok(None);
     }
     let section = Section::new("Does it look at the lesion?").with_table(table)?.with_text(format!(
-        "Evidence: places that raise the odds of the predicted class. Gate: how much of each place goes \
-         into the verdict. No network was told where the lesions are.\n\nWithin: the share of the map \
+        "Evidence: places that raise the odds of the predicted class. Gate: how much it lets through \
+         of each place. No network was told where the lesions are.\n\nWithin: the share of the map \
          inside the outlined lesion, beside the area, the lesion's share of the image. Peak: how often the \
          map's maximum lies in the lesion or within {:.0} % of the image's side of it, beside chance. \
          Pixel AUROC: how well the map ranks pixels inside above those outside; 0.5 is chance.",

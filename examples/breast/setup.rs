@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, Result, bail};
 use ocellus::{
     backbones::Preprocessing,
-    breast::{Architecture, Classifier, Config, Protocol},
+    breast::{Architecture, Classifier, Config, Pooling, Protocol},
     candle::{DType, Device},
     params::{LoadConfig, ParamStore, WeightFile},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Card {
     pub(crate) positive: usize,
     pub(crate) image_size: usize,
     pub(crate) neurons: usize,
+    /// Whether a network with a gate averages features with the gate's weights.
+    pub(crate) gate_pooling: bool,
     pub(crate) frozen_layers: usize,
     pub(crate) seed: u64,
     pub(crate) threshold: f64,
@@ -62,6 +64,7 @@ impl Card {
             classes: classes.to_vec(),
             image_size: base.image_size,
             neurons: base.neurons,
+            gate_pooling: settings.gate_pooling,
             frozen_layers: settings.frozen_layers.unwrap_or(base.frozen_layers),
             seed: settings.seed,
             threshold: 0.5,
@@ -83,6 +86,9 @@ impl Card {
             .with_neurons(self.neurons)
             .with_frozen_layers(self.frozen_layers)
             .with_seed(self.seed);
+        if self.gate_pooling && self.attention {
+            config.pooling = Pooling::Attention;
+        }
         if self.preset != Preset::Tiny && !self.caffe {
             config.preprocessing = Preprocessing::torchvision();
             config.feature_scale = 1.;

@@ -124,17 +124,16 @@ impl Config {
         }
     }
 
-    /// Settings that suit a few hundred images and ImageNet weights: average pooling, weighted by
-    /// the gate where there is one, the first three blocks frozen, **malignant is the positive
-    /// class**.
+    /// Settings that suit a few hundred images and ImageNet weights: average pooling, the first
+    /// three blocks frozen, **malignant is the positive class**.
+    ///
+    /// With [`Pooling::Attention`] the gate's map shows the lesion, at a cost in accuracy; see the
+    /// page of the paper.
     #[must_use]
     pub fn practical(architecture: Architecture) -> Self {
         Self {
             feature_scale: 0.05,
-            pooling: match architecture {
-                Architecture::Vgg => Pooling::Average,
-                Architecture::AttentionVgg => Pooling::Attention,
-            },
+            pooling: Pooling::Average,
             hidden_layers: 1,
             dropout: 0.2,
             head_stdev: None,

@@ -15,8 +15,9 @@ pub enum Pooling {
     /// v = Σ α z / Σ α
     /// ```
     ///
-    /// The head then reads only where the gate looks. A network that averages instead can pass its
-    /// gate by: training may leave it shut, or open everywhere, and its map means nothing.
+    /// The head then reads only where the gate looks, and its map shows lesions. A network that
+    /// averages instead can pass its gate by: training may leave it shut, or open everywhere. On
+    /// BUSI the weighted mean classifies less well.
     Attention,
 }
 
