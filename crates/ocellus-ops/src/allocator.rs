@@ -1,6 +1,7 @@
 #![allow(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,9 +24,10 @@ const HUGE: usize = 2 << 20;
 /// operating system.
 ///
 /// candle allocates the result of every operation anew. The system hands out large blocks page by
-/// page and clears each one, which on images of 128 × 128 takes longer than the operation itself: a
-/// program that makes this its global allocator trains and predicts up to twice as fast. It holds
-/// the memory of its peak (at most 12.5 % more) until it ends, or until [`Self::release`].
+/// page and clears each one when it is touched, which for an operation such as a ReLU or a fast
+/// convolution takes as long as its arithmetic (`docs/performance.md`). A program that makes this
+/// its global allocator pays for each block once. It holds the memory of its peak until it ends, or
+/// until [`Self::release`].
 ///
 /// Blocks of four MiB and more ask Linux for huge pages.
 ///
@@ -47,16 +49,38 @@ const HUGE: usize = 2 << 20;
 /// ```
 #[derive(Debug)]
 pub struct CachingAllocator {
-    classes: [Mutex<Vec<Block>>; CLASSES],
+    classes: [Mutex<List>; CLASSES],
     kept: AtomicUsize,
 }
 
-/// The address of a block that nobody uses.
-#[derive(Clone, Copy, Debug)]
-struct Block(*mut u8);
+/// Blocks that nobody uses. Each holds the address of the next: a list that lay elsewhere would have
+/// to be allocated, within an allocation.
+#[derive(Debug)]
+struct List(*mut u8);
 
-// SAFETY: whoever takes a block out of its list is its only user.
-unsafe impl Send for Block {}
+// SAFETY: the blocks in a list have no other user.
+unsafe impl Send for List {}
+
+impl List {
+    fn pop(&mut self) -> Option<*mut u8> {
+        let block = self.0;
+        if block.is_null() {
+            return None;
+        }
+        // SAFETY: `push` has written it there; blocks are large and aligned enough.
+        self.0 = unsafe { block.cast::<*mut u8>().read() };
+        Some(block)
+    }
+
+    /// # Safety
+    ///
+    /// The block must be of this list's class, and nobody may use it.
+    unsafe fn push(&mut self, block: *mut u8) {
+        // SAFETY: by the caller's promise; blocks are large and aligned enough.
+        unsafe { block.cast::<*mut u8>().write(self.0) };
+        self.0 = block;
+    }
+}
 
 /// The class of a size, and the bytes of its blocks.
 fn class(size: usize) -> Option<(usize, usize)> {
@@ -83,7 +107,10 @@ impl CachingAllocator {
     /// One that keeps nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { classes: [const { Mutex::new(Vec::new()) }; CLASSES], kept: AtomicUsize::new(0) }
+        Self {
+            classes: [const { Mutex::new(List(null_mut())) }; CLASSES],
+            kept: AtomicUsize::new(0),
+        }
     }
 
     /// Bytes that are kept and not in use.
@@ -104,7 +131,7 @@ impl CachingAllocator {
     }
 
     fn take(&self, index: usize, bytes: usize) -> Option<*mut u8> {
-        let Block(block) = self.classes[index].lock().ok()?.pop()?;
+        let block = self.classes[index].lock().ok()?.pop()?;
         self.kept.fetch_sub(bytes, Ordering::Relaxed);
         Some(block)
     }
@@ -166,7 +193,8 @@ unsafe impl GlobalAlloc for CachingAllocator {
         match class(layout.size()) {
             Some((index, bytes)) if layout.align() <= ALIGN => {
                 if let Ok(mut list) = self.classes[index].lock() {
-                    list.push(Block(block));
+                    // SAFETY: the caller gives it back, and its size is of this class.
+                    unsafe { list.push(block) };
                     self.kept.fetch_add(bytes, Ordering::Relaxed);
                 } else {
                     // SAFETY: it was allocated so.
