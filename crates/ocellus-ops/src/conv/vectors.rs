@@ -2,6 +2,40 @@
 
 use crate::simd::Simd;
 
+/// A run of values that is copied between an image and a staging area.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Staged {
+    /// Where it lies in all of x or y, if the channel is the first (of the group).
+    pub(super) image: usize,
+    /// Where it lies in the staging area.
+    pub(super) stage: usize,
+    /// How many values.
+    pub(super) len: usize,
+}
+
+/// Copies runs of a channel to the staging area, and asks for the same of the next channel.
+///
+/// # Safety
+///
+/// The runs must lie within `x` and the staging area.
+#[inline(always)]
+pub(super) unsafe fn stage_runs<S: Simd>(
+    x: &[S::T],
+    plane: usize,
+    runs: &[Staged],
+    stage: *mut S::T,
+) {
+    for run in runs {
+        debug_assert!(run.image + run.len <= x.len());
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let from = x.as_ptr().add(run.image);
+            copy::<S>(from, stage.add(run.stage), run.len);
+            prefetch(from.wrapping_add(plane), run.len);
+        }
+    }
+}
+
 /// Copies `len` values.
 ///
 /// # Safety

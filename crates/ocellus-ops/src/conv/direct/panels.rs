@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::pixels::{Pixels, Spacing, stage_row};
 use crate::conv::geometry::Geometry;
 use crate::conv::product::{Finish, Matrices, product, rows_of};
-use crate::conv::vectors::{copy, prefetch};
+use crate::conv::vectors::{prefetch, stage_runs};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -78,13 +78,7 @@ impl<T: Float> Kernel<T> for PackPixels<'_, T> {
                         }
                         Some(copies) => {
                             let stage = self.stage.as_mut_ptr().add(n * area);
-                            for run in copies {
-                                debug_assert!(run.image + run.len <= x.len());
-                                let to = stage.add(run.stage);
-                                let from = x.as_ptr().add(run.image);
-                                copy::<S>(from, to, run.len);
-                                prefetch(from.wrapping_add(plane), run.len);
-                            }
+                            stage_runs::<S>(x, plane, copies, stage);
                             stage
                         }
                     };

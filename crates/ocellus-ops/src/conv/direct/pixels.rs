@@ -1,16 +1,6 @@
 use crate::conv::geometry::Geometry;
+use crate::conv::vectors::Staged;
 use crate::simd::MAX_LANES;
-
-/// A run of values that is copied from an image to the staging area.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Copy {
-    /// Where it lies in x, if the channel is the first of the group.
-    pub(super) image: usize,
-    /// Where it lies in the staging area.
-    pub(super) stage: usize,
-    /// How many values.
-    pub(super) len: usize,
-}
 
 /// How the values that neighboring output pixels meet with a tap lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +17,7 @@ pub(super) enum Spacing {
 pub(super) struct Pixels {
     /// What is copied to the staging area, if the pixels meet padding; the rest of it is zero. Else
     /// the image itself is read.
-    pub(super) copies: Option<Vec<Copy>>,
+    pub(super) copies: Option<Vec<Staged>>,
     /// Where the first tap of the first pixel lies in x, if it is not staged and the channel is the first.
     pub(super) origin: usize,
     /// Where the first tap of each pixel lies, from there or from the begin of the staging area.
@@ -131,7 +121,14 @@ impl Run {
         self.plane(g, group) + y * g.input.1 + x
     }
 
-    fn stage(&self, g: &Geometry, group: usize, start: usize, row: usize, copies: &mut Vec<Copy>) {
+    fn stage(
+        &self,
+        g: &Geometry,
+        group: usize,
+        start: usize,
+        row: usize,
+        copies: &mut Vec<Staged>,
+    ) {
         let left = self.column * g.stride.1;
         let from = left.max(g.padding.left);
         let to = (left + reach(g, self.len)).min(g.input.1 + g.padding.left);
@@ -139,7 +136,7 @@ impl Run {
             let y = (self.row * g.stride.0 + tap * g.dilation.0).checked_sub(g.padding.top);
             let Some(y) = y.filter(|&y| y < g.input.0) else { continue };
             if from < to {
-                copies.push(Copy {
+                copies.push(Staged {
                     image: self.plane(g, group) + y * g.input.1 + from - g.padding.left,
                     stage: tap * row + start + from - left,
                     len: to - from,

@@ -8,7 +8,7 @@ use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::product::{Matrices, product, rows_of};
-use crate::conv::vectors::{copy, prefetch};
+use crate::conv::vectors::{copy, stage_runs};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -72,7 +72,7 @@ impl<T: Float> Kernel<T> for TransformInput<'_, T> {
                 for (half, (group, stage)) in panel.iter().zip(&mut stages).enumerate() {
                     // SAFETY: the copies lie within the planes; `to` has room for the layout.
                     unsafe {
-                        load_runs::<S>(x, plane, group, stage);
+                        stage_runs::<S>(x, plane, &group.inputs, stage.as_mut_ptr());
                         let v = input_tile::<S>(input_tiles::<S>(stage, group));
                         let to = n * layout.panel() + channel * layout.row() + half * S::LANES;
                         let to = self.to.add(to);
@@ -84,25 +84,6 @@ impl<T: Float> Kernel<T> for TransformInput<'_, T> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Copies what the tiles of a group meet of a channel, and asks for the same of the next channel.
-#[inline(always)]
-pub(super) unsafe fn load_runs<S: Simd>(
-    x: &[S::T],
-    plane: usize,
-    group: &Group,
-    stage: &mut [S::T; IN_STAGE],
-) {
-    for run in &group.inputs {
-        debug_assert!(run.image + run.len <= x.len());
-        // SAFETY: the runs lie within the planes and the stage.
-        unsafe {
-            let from = x.as_ptr().add(run.image);
-            copy::<S>(from, stage.as_mut_ptr().add(run.stage), run.len);
-            prefetch(from.wrapping_add(plane), run.len);
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::block::{input_tiles, load_runs};
+use super::block::input_tiles;
 use super::tiles::{Group, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{
     OUT, POINTS, SIDE, filter_tile_transposed, input_tile, output_tile_transposed,
 };
 use crate::conv::geometry::Geometry;
 use crate::conv::product::{Matrices, product, rows_of};
-use crate::conv::vectors::copy;
+use crate::conv::vectors::stage_runs;
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -103,7 +103,7 @@ impl<T: Float> Kernel<T> for TransposeInput<'_, T> {
                     unsafe {
                         if first + lane < g.ci {
                             let x = &self.x[(first + lane) * g.input_plane()..];
-                            load_runs::<S>(x, g.input_plane(), group, &mut stage);
+                            stage_runs::<S>(x, g.input_plane(), &group.inputs, stage.as_mut_ptr());
                             let v = input_tile::<S>(input_tiles::<S>(&stage, group));
                             let mut p = 0;
                             while p < POINTS {
@@ -163,11 +163,8 @@ impl<T: Float> Kernel<T> for TransformGradient<'_, T> {
                 unsafe {
                     if channel < g.co {
                         let grad = &self.grad[channel * g.output_plane()..];
-                        for run in &group.outputs {
-                            debug_assert!(run.image + run.len <= grad.len());
-                            let from = grad.as_ptr().add(run.image);
-                            copy::<S>(from, stage.as_mut_ptr().add(run.stage), run.len);
-                        }
+                        let plane = g.output_plane();
+                        stage_runs::<S>(grad, plane, &group.outputs, stage.as_mut_ptr());
                     } else {
                         stage = [T::zero(); OUT_STAGE];
                     }

@@ -1,5 +1,6 @@
 use super::transform::{OUT, SIDE};
 use crate::conv::geometry::Geometry;
+use crate::conv::vectors::Staged;
 use crate::simd::MAX_LANES;
 
 /// Values in a row of the staging area of a group of input tiles: each of up to [`MAX_LANES`] runs
@@ -15,28 +16,17 @@ pub(super) const OUT_ROW: usize = OUT * MAX_LANES;
 /// Values of that area.
 pub(super) const OUT_STAGE: usize = OUT * OUT_ROW;
 
-/// A run of values that is copied between an image and a staging area.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Copy {
-    /// Where it lies in all of x or y, if the channel is the first.
-    pub(super) image: usize,
-    /// Where it lies in the staging area.
-    pub(super) stage: usize,
-    /// How many values.
-    pub(super) len: usize,
-}
-
 /// As many neighboring tiles as a vector has lanes, and how they are read and written.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     /// What of the image the input tiles meet; the rest of the staging area is padding.
-    pub(super) inputs: Vec<Copy>,
+    pub(super) inputs: Vec<Staged>,
     /// Where each tile begins in a row of the staging area.
     pub(super) offsets: [i32; MAX_LANES],
     /// Whether the tiles are neighbors in one row of an image.
     pub(super) contiguous: bool,
     /// Where the output tiles go.
-    pub(super) outputs: Vec<Copy>,
+    pub(super) outputs: Vec<Staged>,
 }
 
 /// The tiles of all images of a convolution, image by image, row by row.
@@ -123,7 +113,7 @@ impl Run {
                 continue;
             };
             if from < to {
-                group.inputs.push(Copy {
+                group.inputs.push(Staged {
                     image: image + y * width + from - g.padding.left,
                     stage: r * IN_ROW + self.start + from - self.column,
                     len: to - from,
@@ -133,7 +123,7 @@ impl Run {
         let (height, width) = g.output;
         let image = self.image * g.groups * g.co * g.output_plane();
         for r in 0..OUT.min(height - self.row) {
-            group.outputs.push(Copy {
+            group.outputs.push(Staged {
                 image: image + (self.row + r) * width + self.column,
                 stage: r * OUT_ROW + OUT * self.lane,
                 len: (OUT * self.tiles).min(width - self.column),
