@@ -197,8 +197,13 @@ fn looks(run: &Run, results: &[RowResult]) -> Result<Option<Section>> {
             lesion: run.data.masks[look.index].as_ref(),
         };
         let right = if class == prediction.truth { "right" } else { "wrong" };
-        let probability = prediction.probabilities[class];
-        let caption = format!("Verdict: {verdict}, probability {probability:.2}; {right}.");
+        let (positive, probability) =
+            (&run.card.classes[run.card.positive], prediction.probabilities[run.card.positive]);
+        // The threshold decides, and may be far from one half.
+        let caption = format!(
+            "Verdict: {verdict}, {right}. Probability of {positive} {probability:.2} (threshold {:.2}).",
+            prediction.threshold
+        );
         let figures = explained.draw(&format!("Truth: {truth}"), &caption)?;
         section = section.with_figures(&figures, &prediction.file)?;
         all.extend(figures);
