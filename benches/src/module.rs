@@ -169,11 +169,13 @@ impl Module {
         }
     }
 
-    /// Builds it for inputs of that many channels, with the weights under `vb`.
+    /// Builds it for inputs of that many channels, with the weights under `vb`; networks are packed
+    /// if it is for inference.
     pub(crate) fn build(
         &self,
         channels: usize,
         library: Library,
+        inference: bool,
         vb: VarBuilder,
     ) -> Result<Forward> {
         Ok(match *self {
@@ -212,15 +214,24 @@ impl Module {
                 Rc::new(move |x, train| Ok(vec![vgg.forward_t(&x[0], train)?]))
             }
             Self::WideResnet50 => {
-                let network = ResNet::new(&ResNetConfig::wide_resnet50(), &vb)?;
+                let mut network = ResNet::new(&ResNetConfig::wide_resnet50(), &vb)?;
+                if inference {
+                    network.pack()?;
+                }
                 Rc::new(move |x, train| Ok(network.features(&x[0], train)?.stages.split_off(1)))
             }
             Self::Resnet34 => {
-                let network = ResNet::new(&ResNetConfig::resnet34(channels), &vb)?;
+                let mut network = ResNet::new(&ResNetConfig::resnet34(channels), &vb)?;
+                if inference {
+                    network.pack()?;
+                }
                 Rc::new(move |x, train| Ok(network.features(&x[0], train)?.stages.split_off(3)))
             }
             Self::EncoderDecoder34 => {
-                let network = EncoderDecoder::new(&vb)?;
+                let mut network = EncoderDecoder::new(&vb)?;
+                if inference {
+                    network.pack()?;
+                }
                 Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?]))
             }
             _ => self.operation()?,

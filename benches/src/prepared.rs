@@ -36,7 +36,7 @@ impl Prepared {
         let params = ParamStore::seeded(1);
         let build = || {
             let vb = params.var_builder(DType::F32, &Device::Cpu);
-            module.build(input[1], library, vb)
+            module.build(input[1], library, pass == Pass::Forward, vb)
         };
         let mut forward = build()?;
         vary(&params)?;

@@ -1,10 +1,9 @@
 use ocellus::candle::{Module, ModuleT, Result, Tensor};
-use ocellus::layers::{Conv2d, Conv2dConfig};
+use ocellus::layers::{Conv2d, Conv2dConfig, ConvNorm2d};
 use ocellus::nn::VarBuilder;
-use ocellus::ops::relu;
 
 use super::resnet::{Features, ResNet, ResNetConfig};
-use super::unit::{Enlarging, Unit};
+use super::unit::Enlarging;
 
 /// The residual encoder-decoder of the satellite paper at depth 34: a ResNet, five 4×4/2 transposed
 /// convolutions, each joined by the encoder's features of its size, and a 1×1 convolution to two classes.
@@ -13,31 +12,37 @@ use super::unit::{Enlarging, Unit};
 #[derive(Debug)]
 pub(crate) struct EncoderDecoder {
     encoder: ResNet,
-    full: Unit,
+    full: ConvNorm2d,
     decoder: Vec<Enlarging>,
     head: Conv2d,
 }
 
 impl EncoderDecoder {
     pub(crate) fn new(vb: &VarBuilder) -> Result<Self> {
-        let full = Conv2dConfig::new(4, 64, 3).with_padding(1);
+        let full = Conv2dConfig::new(4, 64, 3).with_padding(1).with_bias(false);
         let sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)];
         let enlarging = |(i, &(inputs, outputs)): (usize, &(usize, usize))| {
             Enlarging::new(inputs, outputs, &vb.pp(format!("decoder.{i}")))
         };
         Ok(Self {
             encoder: ResNet::new(&ResNetConfig::resnet34(4), &vb.pp("encoder"))?,
-            full: Unit::new(&full, vb.pp("full.conv"), vb.pp("full.bn"))?,
+            full: ConvNorm2d::new(&full, vb.pp("full.conv"), vb.pp("full.bn"))?,
             decoder: sizes.iter().enumerate().map(enlarging).collect::<Result<_>>()?,
             head: Conv2d::new(&Conv2dConfig::new(128, 2, 1), vb.pp("head"))?,
         })
+    }
+
+    /// For inference.
+    pub(crate) fn pack(&mut self) -> Result<()> {
+        self.encoder.pack()?;
+        self.full.pack()
     }
 }
 
 impl ModuleT for EncoderDecoder {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let Features { stem, mut stages } = self.encoder.features(x, train)?;
-        let full = relu(&self.full.forward_t(x, train)?)?;
+        let full = self.full.forward_relu_t(x, None, train)?;
         stages.insert(0, stem);
         stages.insert(0, full);
         let mut y = stages.remove(stages.len() - 1);

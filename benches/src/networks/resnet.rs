@@ -1,9 +1,7 @@
 use ocellus::candle::{ModuleT, Result, Tensor};
-use ocellus::layers::Conv2dConfig;
+use ocellus::layers::{Conv2dConfig, ConvNorm2d};
 use ocellus::nn::VarBuilder;
-use ocellus::ops::{MaxPool2dConfig, max_pool2d, relu};
-
-use super::unit::Unit;
+use ocellus::ops::{MaxPool2dConfig, max_pool2d};
 
 /// A residual network without its classifier: one row of torchvision's family.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,7 @@ impl ResNetConfig {
 /// Post-activation residual network with torchvision's names, its 3×3/2 max pooling after the stem.
 #[derive(Debug)]
 pub(crate) struct ResNet {
-    stem: Unit,
+    stem: ConvNorm2d,
     stages: Vec<Vec<Block>>,
 }
 
@@ -44,7 +42,7 @@ pub(crate) struct Features {
 impl ResNet {
     pub(crate) fn new(config: &ResNetConfig, vb: &VarBuilder) -> Result<Self> {
         let stem = Conv2dConfig::new(config.in_channels, 64, 7).with_stride((2, 2)).with_padding(3);
-        let stem = Unit::new(&stem, vb.pp("conv1"), vb.pp("bn1"))?;
+        let stem = ConvNorm2d::new(&stem.with_bias(false), vb.pp("conv1"), vb.pp("bn1"))?;
         let mut inputs = 64;
         let mut stages = Vec::new();
         for (stage, &count) in config.blocks.iter().enumerate() {
@@ -66,8 +64,15 @@ impl ResNet {
         Ok(Self { stem, stages })
     }
 
+    /// For inference.
+    pub(crate) fn pack(&mut self) -> Result<()> {
+        let blocks = self.stages.iter_mut().flatten();
+        let units = blocks.flat_map(|block| block.units.iter_mut().chain(&mut block.shortcut));
+        std::iter::once(&mut self.stem).chain(units).try_for_each(ConvNorm2d::pack)
+    }
+
     pub(crate) fn features(&self, x: &Tensor, train: bool) -> Result<Features> {
-        let stem = relu(&self.stem.forward_t(x, train)?)?;
+        let stem = self.stem.forward_relu_t(x, None, train)?;
         let pool = MaxPool2dConfig::new(3).with_stride((2, 2)).with_padding((1, 1));
         let mut y = max_pool2d(&stem, &pool)?;
         let mut stages = Vec::new();
@@ -91,8 +96,8 @@ struct Sizes {
 
 #[derive(Debug)]
 struct Block {
-    units: Vec<Unit>,
-    shortcut: Option<Unit>,
+    units: Vec<ConvNorm2d>,
+    shortcut: Option<ConvNorm2d>,
 }
 
 impl Block {
@@ -100,7 +105,7 @@ impl Block {
         let Sizes { inputs, inner, outputs, stride } = sizes;
         let conv = |inputs, outputs, kernel, stride| {
             let config = Conv2dConfig::new(inputs, outputs, kernel);
-            config.with_stride((stride, stride)).with_padding(kernel / 2)
+            config.with_stride((stride, stride)).with_padding(kernel / 2).with_bias(false)
         };
         let convolutions = if bottleneck {
             let middle = conv(inner, inner, 3, stride);
@@ -110,12 +115,12 @@ impl Block {
         };
         let unit = |(i, config): (usize, &Conv2dConfig)| {
             let name = |kind: &str| vb.pp(format!("{kind}{}", i + 1));
-            Unit::new(config, name("conv"), name("bn"))
+            ConvNorm2d::new(config, name("conv"), name("bn"))
         };
         let units = convolutions.iter().enumerate().map(unit).collect::<Result<_>>()?;
         let shortcut = (stride > 1 || inputs != outputs).then(|| {
             let vb = vb.pp("downsample");
-            Unit::new(&conv(inputs, outputs, 1, stride), vb.pp("0"), vb.pp("1"))
+            ConvNorm2d::new(&conv(inputs, outputs, 1, stride), vb.pp("0"), vb.pp("1"))
         });
         Ok(Self { units, shortcut: shortcut.transpose()? })
     }
@@ -123,15 +128,14 @@ impl Block {
 
 impl ModuleT for Block {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let shortcut = self.shortcut.as_ref().map(|unit| unit.forward_t(x, train)).transpose()?;
+        let shortcut = shortcut.as_ref().unwrap_or(x);
         let mut y = x.clone();
         for (i, unit) in self.units.iter().enumerate() {
-            if i > 0 {
-                y = relu(&y)?;
-            }
-            y = unit.forward_t(&y, train)?;
+            let last = i + 1 == self.units.len();
+            y = unit.forward_relu_t(&y, last.then_some(shortcut), train)?;
         }
-        let shortcut = self.shortcut.as_ref().map(|unit| unit.forward_t(x, train)).transpose()?;
-        relu(&(y + shortcut.as_ref().unwrap_or(x))?)
+        Ok(y)
     }
 }
 

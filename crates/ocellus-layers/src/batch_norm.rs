@@ -1,4 +1,4 @@
-use candle_core::{ModuleT, Result, Tensor, Var, bail};
+use candle_core::{DType, ModuleT, Result, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder};
 use ocellus_ops::BatchStatistics;
 
@@ -161,6 +161,55 @@ impl BatchNorm2d {
         self.running_var.as_detached_tensor()
     }
 
+    /// Weight and bias of a convolution that computes `norm(conv(x))` with the running statistics.
+    ///
+    /// ```text
+    /// W' = W · s,  b' = b_norm + (b − μ) · s,  s = w_norm / √(σ² + ε), per output channel
+    /// ```
+    ///
+    /// Computed in f64. The weight is `(channels, …)`, the bias `(channels)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::{VarBuilder, VarMap};
+    /// use ocellus_layers::{BatchNorm2d, BatchNorm2dConfig};
+    ///
+    /// let weights = VarMap::new();
+    /// let vb = VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu);
+    /// let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(4).with_eps(3.), vb)?; // μ = 0, σ² = 1
+    ///
+    /// let weight = Tensor::ones((4, 2, 3, 3), DType::F32, &Device::Cpu)?;
+    /// let (weight, bias) = norm.fold(&weight, None)?;
+    /// assert_eq!(weight.mean_all()?.to_scalar::<f32>()?, 0.5);
+    /// assert_eq!(bias.to_vec1::<f32>()?, [0.; 4]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the first dimension of the weight, or the bias, has another size.
+    pub fn fold(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let wide = |x: &Tensor| x.detach().to_dtype(DType::F64);
+        let mut scale = (wide(&self.running_var())? + self.eps)?.sqrt()?.recip()?;
+        if let Some(weight) = &self.weight {
+            scale = (scale * wide(weight)?)?;
+        }
+        let mut shift = wide(&self.running_mean())?.neg()?;
+        if let Some(bias) = bias {
+            shift = (shift + wide(bias)?)?;
+        }
+        shift = (shift * &scale)?;
+        if let Some(bias) = &self.bias {
+            shift = (shift + wide(bias)?)?;
+        }
+        let mut shape = vec![1; weight.rank()];
+        shape[0] = scale.elem_count();
+        let folded = wide(weight)?.broadcast_mul(&scale.reshape(shape)?)?;
+        Ok((folded.to_dtype(weight.dtype())?, shift.to_dtype(weight.dtype())?))
+    }
+
     fn normalize_batch(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, _, height, width) = x.dims4()?;
         if batch * height * width < 2 {
@@ -183,7 +232,7 @@ impl BatchNorm2d {
             (Some(batches), _) => {
                 let seen = (batches.as_detached_tensor() + 1.)?;
                 batches.set(&seen)?;
-                1. / seen.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?
+                1. / seen.to_dtype(DType::F64)?.to_scalar::<f64>()?
             }
             (None, momentum) => momentum.unwrap_or(0.),
         };

@@ -1,5 +1,6 @@
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
+use ocellus_ops::PackedConv2d;
 
 use crate::ConvConfig;
 
@@ -89,6 +90,11 @@ impl Conv2d {
     /// As `forward`.
     pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
         ocellus_ops::conv2d_relu(x, &self.weight, self.bias.as_ref(), &self.op)
+    }
+
+    /// The convolution with given weights in the place of its own, for inference.
+    pub(crate) fn packed(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<PackedConv2d> {
+        PackedConv2d::new(weight, bias, &self.op)
     }
 }
 

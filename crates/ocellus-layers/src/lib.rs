@@ -22,6 +22,7 @@
 //! | [`Linear`] | a matrix and a bias |
 //! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
 //! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
+//! | [`ConvNorm2d`] | convolution and batch normalization, packed into one for inference |
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
 //! | [`LinearBlock`] | linear, ReLU, dropout |
@@ -40,6 +41,7 @@ mod batch_norm;
 mod block;
 mod conv;
 mod conv_config;
+mod conv_norm;
 mod conv_transpose;
 mod dropout;
 mod init;
@@ -53,6 +55,7 @@ pub use batch_norm::{BatchNorm2d, BatchNorm2dConfig};
 pub use block::{ConvBlock, ConvBlockConfig, LinearBlock, LinearBlockConfig};
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_config::ConvConfig;
+pub use conv_norm::ConvNorm2d;
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};

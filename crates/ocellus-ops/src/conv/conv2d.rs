@@ -97,7 +97,7 @@ fn convolve(
     config: &Conv2dConfig,
     relu: bool,
 ) -> Result<Tensor> {
-    let geometry = Geometry::of_conv(x, weight, config)?;
+    let geometry = Geometry::of_conv(x, weight.dims(), config)?;
     let op = ConvOp { name, geometry, transposed: false, relu };
     op.check(x, weight, bias)?;
     if use_kernel(name, x)? {

@@ -2,6 +2,7 @@
 
 use super::epilogue::Epilogue;
 use super::geometry::Geometry;
+use super::weights::Weights;
 use super::winograd::{self, Filters};
 use super::{ConvAlgorithm, direct};
 use crate::cpu::Float;
@@ -23,13 +24,13 @@ fn by_winograd(g: &Geometry) -> bool {
 pub(super) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
-    weight: &[T],
+    weights: Weights<T>,
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
     if by_winograd(g) {
-        winograd::forward(g, x, &Filters::of_conv(g, weight), epilogue)
+        winograd::forward(g, x, &Filters::of_conv(g, weights), epilogue)
     } else {
-        direct::forward(g, x, weight, epilogue)
+        direct::forward(g, x, weights, epilogue)
     }
 }
 

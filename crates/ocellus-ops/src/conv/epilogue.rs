@@ -3,6 +3,8 @@
 pub(super) struct Epilogue<'a, T> {
     /// Added, per channel.
     pub(super) bias: Option<&'a [T]>,
+    /// Added, as large as the output.
+    pub(super) residual: Option<&'a [T]>,
     /// Whether negative values become zero, after that.
     pub(super) relu: bool,
 }
@@ -10,6 +12,6 @@ pub(super) struct Epilogue<'a, T> {
 impl<'a, T> Epilogue<'a, T> {
     /// A bias, or nothing.
     pub(super) fn of(bias: Option<&'a [T]>) -> Self {
-        Self { bias, relu: false }
+        Self { bias, residual: None, relu: false }
     }
 }

@@ -25,17 +25,16 @@ pub(super) struct Geometry {
 
 impl Geometry {
     /// The sizes of `conv2d(x, weight)`.
-    pub(super) fn of_conv(x: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Self> {
+    pub(super) fn of_conv(x: &Tensor, weight: &[usize], config: &Conv2dConfig) -> Result<Self> {
         let &Conv2dConfig { stride, padding, dilation, groups, algorithm } = config;
         let algorithm = algorithm.chosen();
-        let (batch, channels, h, w) = dims4("conv2d", "the input", x)?;
+        let (batch, channels, h, w) = dims4("conv2d", "the input", x.dims())?;
         let (co, ci, kh, kw) = dims4("conv2d", "the weight", weight)?;
         check("conv2d", stride, dilation, groups, weight)?;
         if channels != ci * groups {
             bail!(
-                "conv2d: the input has {channels} channels, but the weight {:?} with {groups} \
-                 group(s) takes {}: the weight must be (out, in / groups, height, width)",
-                weight.dims(),
+                "conv2d: the input has {channels} channels, but the weight {weight:?} with \
+                 {groups} group(s) takes {}: the weight must be (out, in / groups, height, width)",
                 ci * groups
             )
         }
@@ -77,9 +76,9 @@ impl Geometry {
     ) -> Result<Self> {
         const OP: &str = "conv_transpose2d";
         let &ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups } = config;
-        let (batch, channels, oh, ow) = dims4(OP, "the input", y)?;
-        let (co, ci, kh, kw) = dims4(OP, "the weight", weight)?;
-        check(OP, stride, dilation, groups, weight)?;
+        let (batch, channels, oh, ow) = dims4(OP, "the input", y.dims())?;
+        let (co, ci, kh, kw) = dims4(OP, "the weight", weight.dims())?;
+        check(OP, stride, dilation, groups, weight.dims())?;
         if channels != co {
             bail!(
                 "{OP}: the input has {channels} channels, the weight {:?} takes {co}: it must be \
@@ -172,8 +171,8 @@ impl Geometry {
     }
 }
 
-fn dims4(op: &str, what: &str, x: &Tensor) -> Result<(usize, usize, usize, usize)> {
-    match *x.dims() {
+fn dims4(op: &str, what: &str, dims: &[usize]) -> Result<(usize, usize, usize, usize)> {
+    match *dims {
         [a, b, c, d] => Ok((a, b, c, d)),
         ref other => bail!("{op}: {what} must have 4 dimensions, got {other:?}"),
     }
@@ -184,7 +183,7 @@ fn check(
     stride: (usize, usize),
     dilation: (usize, usize),
     groups: usize,
-    weight: &Tensor,
+    weight: &[usize],
 ) -> Result<()> {
     for (what, (a, b)) in [("stride", stride), ("dilation", dilation)] {
         if a == 0 || b == 0 {
@@ -194,8 +193,8 @@ fn check(
     if groups == 0 {
         bail!("{op}: groups must be at least 1, got 0")
     }
-    if weight.elem_count() == 0 {
-        bail!("{op}: the weight is empty: {:?}", weight.dims())
+    if weight.contains(&0) {
+        bail!("{op}: the weight is empty: {weight:?}")
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::cpu::{forward, grad_input, grad_weight};
 use super::direct::grad_bias;
 use super::epilogue::Epilogue;
 use super::geometry::Geometry;
+use super::weights::Weights;
 use crate::cpu::{Float, dispatch, read, view, widened};
 use crate::parallel::zip;
 
@@ -67,7 +68,8 @@ impl ConvOp {
         let y = if self.transposed {
             grad_input(g, x, weight, bias)
         } else {
-            forward(g, x, weight, Epilogue { bias, relu: self.relu })
+            let epilogue = Epilogue { relu: self.relu, ..Epilogue::of(bias) };
+            forward(g, x, Weights::Plain(weight), epilogue)
         };
         (T::to_cpu_storage_owned(y), self.output_shape().as_slice().into())
     }
@@ -84,7 +86,7 @@ impl ConvOp {
         let by_x = if x.track_op() {
             let weight = read(weight)?;
             let by_x = if self.transposed {
-                forward(g, grad, &weight, Epilogue::of(None))
+                forward(g, grad, Weights::Plain(&weight), Epilogue::of(None))
             } else {
                 grad_input(g, grad, &weight, None)
             };

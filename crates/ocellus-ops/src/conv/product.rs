@@ -28,6 +28,8 @@ pub(in crate::conv) struct Matrices<T> {
 pub(in crate::conv) struct Finish<T> {
     /// Added to row r: `bias[r]`.
     pub(in crate::conv) bias: *const T,
+    /// Then added to row r, where it is not null: `residual[r · c_row..]`.
+    pub(in crate::conv) residual: *const T,
     /// Whether what is negative then becomes zero.
     pub(in crate::conv) relu: bool,
 }
@@ -79,6 +81,11 @@ unsafe fn rows<S: Simd, const ROWS: usize>(m: Matrices<S::T>) {
             while r < ROWS {
                 let bias = S::splat(*finish.bias.add(r));
                 sums[r] = [S::add(sums[r][0], bias), S::add(sums[r][1], bias)];
+                if !finish.residual.is_null() {
+                    let from = finish.residual.add(r * m.c_row);
+                    let residual = [S::load(from), S::load(from.add(S::LANES))];
+                    sums[r] = [S::add(sums[r][0], residual[0]), S::add(sums[r][1], residual[1])];
+                }
                 if finish.relu {
                     sums[r] = [S::relu(sums[r][0]), S::relu(sums[r][1])];
                 }

@@ -63,6 +63,36 @@ pub(super) unsafe fn copy<S: Simd>(from: *const S::T, to: *mut S::T, len: usize)
     }
 }
 
+/// `to = from + residual`, then what is negative becomes zero if `relu`.
+///
+/// # Safety
+///
+/// The runs must be valid, and `to` apart from the others.
+#[inline(always)]
+pub(super) unsafe fn add<S: Simd>(
+    from: *const S::T,
+    residual: *const S::T,
+    to: *mut S::T,
+    len: usize,
+    relu: bool,
+) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let mut i = 0;
+        while i + S::LANES <= len {
+            let sum = S::add(S::load(from.add(i)), S::load(residual.add(i)));
+            S::store(to.add(i), if relu { S::relu(sum) } else { sum });
+            i += S::LANES;
+        }
+        while i < len {
+            let sum = *from.add(i) + *residual.add(i);
+            let zero = S::T::default();
+            *to.add(i) = if relu && sum <= zero { zero } else { sum };
+            i += 1;
+        }
+    }
+}
+
 /// Asks for the cache lines of values that are read soon.
 #[inline(always)]
 pub(super) fn prefetch<T>(from: *const T, len: usize) {

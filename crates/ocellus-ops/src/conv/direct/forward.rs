@@ -1,15 +1,17 @@
 #![allow(unsafe_code, reason = "tasks write disjoint, interleaved parts of the output")]
 
 use std::ops::Range;
+use std::ptr::null;
 
 use rayon::prelude::*;
 
-use super::panels::{MultiplyPanels, PackFilters, PackPixels, Place};
+use super::panels::{MultiplyPanels, PackPixels, Place};
 use super::pixels::{Pixels, stage_row};
 use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
+use crate::conv::weights::{Weights, pack, packed_len};
 use crate::cpu::{Float, Output, with_scratch};
 use crate::simd::Isa;
 
@@ -29,7 +31,7 @@ const TASKS: usize = 8;
 pub(in crate::conv) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
-    weight: &[T],
+    weights: Weights<T>,
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
     // What the unchecked copies of the kernels rely on.
@@ -42,12 +44,21 @@ pub(in crate::conv) fn forward<T: Float>(
     let chunks = cut(channels, channels.div_ceil(parts));
     let work = Work { g, x, epilogue, isa, lanes };
     let fill = |out: &Output<T>| {
-        let (packed, rows) = (channels * lanes * g.depth(), channels * lanes);
-        with_scratch(g.groups * (packed + rows), |scratch: &mut [T]| {
-            let (filters, bias) = scratch.split_at_mut(g.groups * packed);
-            work.pack_filters(weight, filters);
+        let (all, rows) = (packed_len(g.groups, g.co, g.depth(), lanes), channels * lanes);
+        let packed = all / g.groups;
+        let room = if matches!(weights, Weights::Plain(_)) { all } else { 0 };
+        with_scratch(room + g.groups * rows, |scratch: &mut [T]| {
+            let (filters, bias) = scratch.split_at_mut(room);
             work.pack_bias(bias, rows);
-            let (filters, bias) = (&*filters, &*bias);
+            let filters = match weights {
+                Weights::Packed(filters) => filters,
+                Weights::Plain(weight) => {
+                    pack(isa, (g.groups, g.co, g.depth()), weight, filters);
+                    &*filters
+                }
+            };
+            assert_eq!(filters.len(), all);
+            let bias = &*bias;
             let tasks = blocks * g.groups * chunks.len();
             (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
                 let (rest, chunk) = (task / chunks.len(), &chunks[task % chunks.len()]);
@@ -73,18 +84,6 @@ struct Work<'a, T> {
 }
 
 impl<T: Float> Work<'_, T> {
-    fn pack_filters(&self, weight: &[T], to: &mut [T]) {
-        let (g, lanes, depth) = (self.g, self.lanes, self.g.depth());
-        let blocks = g.co.div_ceil(lanes);
-        to.par_chunks_exact_mut(lanes * depth).enumerate().for_each(|(n, to)| {
-            let (group, block) = (n / blocks, n % blocks);
-            let filters = &weight[group * g.co * depth..][..g.co * depth];
-            let filters = &filters[block * lanes * depth..((block + 1) * lanes).min(g.co) * depth];
-            // SAFETY: `isa` is this processor's.
-            unsafe { T::dispatch(self.isa, PackFilters { filters, depth, to }) };
-        });
-    }
-
     /// The bias of each group, or zeros, with zeros up to `rows`.
     fn pack_bias(&self, to: &mut [T], rows: usize) {
         to.fill(T::zero());
@@ -142,6 +141,7 @@ impl<T: Float> Work<'_, T> {
                     depth: g.depth(),
                     terms: part.start * g.taps()..part.end * g.taps(),
                     bias,
+                    residual: self.epilogue.residual.map_or(null(), <[T]>::as_ptr),
                     relu: self.epilogue.relu,
                     packed: packed.as_ptr(),
                     places: &places,
@@ -174,7 +174,7 @@ impl<T: Float> Work<'_, T> {
         }
     }
 
-    /// Copies what is in the buffer to the output.
+    /// Copies what is in the buffer to the output, with the rest of the epilogue.
     fn write_back(
         &self,
         first: usize,
@@ -197,7 +197,19 @@ impl<T: Float> Work<'_, T> {
                 let at = ((image * g.groups + group) * g.co + channel) * plane + within;
                 let values = &buffer[row * width + pixel - first..][..len];
                 // SAFETY: these pixels of this channel are this task's.
-                unsafe { out.slice(at, len) }.write_copy_of_slice(values);
+                let to = unsafe { out.slice(at, len) };
+                match self.epilogue.residual {
+                    None => {
+                        to.write_copy_of_slice(values);
+                    }
+                    Some(residual) => {
+                        let sums = values.iter().zip(&residual[at..at + len]);
+                        let relu = self.epilogue.relu;
+                        for (to, sum) in to.iter_mut().zip(sums.map(|(&a, &b)| a + b)) {
+                            to.write(if relu && sum <= T::zero() { T::zero() } else { sum });
+                        }
+                    }
+                }
                 pixel += len;
             }
         }

@@ -10,6 +10,7 @@ use super::forward::forward;
 use super::tile::{Tile, channel_parts, tiles};
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
+use crate::conv::weights::Weights;
 use crate::cpu::{Float, Output, Strided, matmul, with_scratch};
 
 /// The transpose of [`forward`]: x from y, which is the gradient by the input, and a transposed
@@ -21,7 +22,7 @@ pub(in crate::conv) fn grad_input<T: Float>(
     bias: Option<&[T]>,
 ) -> Vec<T> {
     match g.turned() {
-        Some(turned) => forward(&turned, y, &turn(g, weight), Epilogue::of(bias)),
+        Some(turned) => forward(&turned, y, Weights::Plain(&turn(g, weight)), Epilogue::of(bias)),
         None => scattered(g, y, weight, bias),
     }
 }

@@ -16,4 +16,5 @@ pub(super) use forward::forward;
 pub(super) use grad_bias::grad_bias;
 pub(super) use grad_input::grad_input;
 pub(super) use grad_weight::grad_weight;
+pub(super) use panels::PackFilters;
 pub(super) use tile::cut;

@@ -1,6 +1,7 @@
 #![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 
 use std::ops::Range;
+use std::ptr::null;
 
 use super::pixels::{Pixels, Spacing, stage_row};
 use crate::conv::geometry::Geometry;
@@ -11,11 +12,11 @@ use crate::simd::{Kernel, MAX_LANES, Simd};
 
 /// Packs filters: `[block of output channels][term][lane]`, a block of as many channels as a vector
 /// has lanes, zeros for missing ones.
-pub(super) struct PackFilters<'a, T> {
+pub(in crate::conv) struct PackFilters<'a, T> {
     /// The filters of a block of channels, `depth` apart.
-    pub(super) filters: &'a [T],
-    pub(super) depth: usize,
-    pub(super) to: &'a mut [T],
+    pub(in crate::conv) filters: &'a [T],
+    pub(in crate::conv) depth: usize,
+    pub(in crate::conv) to: &'a mut [T],
 }
 
 impl<T: Float> Kernel<T> for PackFilters<'_, T> {
@@ -129,6 +130,8 @@ pub(super) struct MultiplyPanels<'a, T> {
     pub(super) terms: Range<usize>,
     /// The bias of the channels (zeros if there is none), rounded up to whole blocks.
     pub(super) bias: &'a [T],
+    /// Where it is not null: as the output, from the same entries on.
+    pub(super) residual: *const T,
     pub(super) relu: bool,
     pub(super) packed: *const T,
     pub(super) places: &'a [Place],
@@ -151,14 +154,18 @@ impl<T: Float> Kernel<T> for MultiplyPanels<'_, T> {
                 // SAFETY: within the packed filters and pixels; whole rows of the output that are
                 // this task's, or of the buffer.
                 unsafe {
-                    let (c, c_row) = match *place {
+                    // What goes to the buffer gets its residual, and then its ReLU, on the way back.
+                    let later = !self.residual.is_null();
+                    let (c, c_row, residual, relu) = match *place {
                         Place::Output(start) if row + rows <= self.channels => {
-                            let start = start + row * self.plane;
-                            (self.out.at(start, (rows - 1) * self.plane + width), self.plane)
+                            let (start, plane) = (start + row * self.plane, self.plane);
+                            let c = self.out.at(start, (rows - 1) * plane + width);
+                            let offset = if later { start } else { 0 };
+                            (c, plane, self.residual.add(offset), self.relu)
                         }
                         _ => {
                             let start = (panel * self.buffer_rows + row) * width;
-                            (self.buffer.add(start), width)
+                            (self.buffer.add(start), width, null(), self.relu && !later)
                         }
                     };
                     product::<S>(Matrices {
@@ -173,7 +180,8 @@ impl<T: Float> Kernel<T> for MultiplyPanels<'_, T> {
                         accumulate: self.terms.start > 0,
                         finish: (self.terms.end == self.depth).then(|| Finish {
                             bias: self.bias[row..row + rows].as_ptr(),
-                            relu: self.relu,
+                            residual,
+                            relu,
                         }),
                     });
                 }

@@ -7,6 +7,7 @@ mod gradients;
 mod graph;
 mod large;
 mod naive;
+mod packed;
 mod vectors;
 mod winograd;
 

@@ -8,7 +8,7 @@ use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::product::{Matrices, product, rows_of};
-use crate::conv::vectors::{copy, stage_runs};
+use crate::conv::vectors::{add, copy, stage_runs};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -187,6 +187,7 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
         let (plane, layout) = (self.geometry.output_plane(), &self.layout);
+        let residual = self.epilogue.residual;
         let mut stage = [T::zero(); OUT_STAGE];
         for (n, group) in self.groups.iter().enumerate() {
             let panel = n / 2 * layout.panel() + n % 2 * S::LANES;
@@ -213,27 +214,55 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
                         let mut j = 0;
                         while j < OUT {
                             row[j] = S::add(row[j], bias);
-                            if self.epilogue.relu {
-                                row[j] = S::relu(row[j]);
-                            }
                             j += 1;
                         }
-                        let to = if whole {
-                            self.out.at(start + group.outputs[r].image, OUT * S::LANES)
-                        } else {
-                            stage.as_mut_ptr().add(r * OUT_ROW)
-                        };
+                        let mut to = stage.as_mut_ptr().add(r * OUT_ROW);
+                        if whole {
+                            let at = start + group.outputs[r].image;
+                            to = self.out.at(at, OUT * S::LANES);
+                            if let Some(residual) = residual {
+                                row = add_tiles::<S>(row, residual.as_ptr().add(at));
+                            }
+                        }
+                        // Else the residual is added to the runs, and then comes the ReLU.
+                        if self.epilogue.relu && (whole || residual.is_none()) {
+                            row = relu::<S>(row);
+                        }
                         S::interleave4(to, row);
                         r += 1;
                     }
                     if !whole {
                         for run in &group.outputs {
-                            let to = self.out.at(start + run.image, run.len);
-                            copy::<S>(stage.as_ptr().add(run.stage), to, run.len);
+                            let at = start + run.image;
+                            let (to, from) =
+                                (self.out.at(at, run.len), stage.as_ptr().add(run.stage));
+                            match residual {
+                                None => copy::<S>(from, to, run.len),
+                                Some(residual) => {
+                                    let residual = residual.as_ptr().add(at);
+                                    add::<S>(from, residual, to, run.len, self.epilogue.relu);
+                                }
+                            }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn relu<S: Simd>(row: [S::V; OUT]) -> [S::V; OUT] {
+    // SAFETY: by the caller, the processor has the instructions.
+    unsafe { [S::relu(row[0]), S::relu(row[1]), S::relu(row[2]), S::relu(row[3])] }
+}
+
+/// Adds a row of whole tiles that lie side by side at `from`.
+#[inline(always)]
+unsafe fn add_tiles<S: Simd>(row: [S::V; OUT], from: *const S::T) -> [S::V; OUT] {
+    // SAFETY: by the caller, tiles of all lanes lie there.
+    unsafe {
+        let [a, b, c, d] = S::deinterleave4(from);
+        [S::add(row[0], a), S::add(row[1], b), S::add(row[2], c), S::add(row[3], d)]
     }
 }

@@ -4,29 +4,85 @@ use std::ops::Range;
 
 use super::transform::{POINTS, SIDE, filter_tile};
 use crate::conv::geometry::Geometry;
+use crate::conv::weights::Weights;
 use crate::cpu::Float;
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
-/// How filters lie in memory: the value of output channel o, input channel i and tap t is
-/// `data[o · outputs + i · inputs + t]`, or tap 8 − t where they are turned.
+/// Filters and how they lie in memory.
 #[derive(Clone, Copy)]
 pub(in crate::conv) struct Filters<'a, T> {
     data: &'a [T],
     pub(super) co: usize,
-    outputs: usize,
-    inputs: usize,
-    turned: bool,
+    order: Order,
+}
+
+#[derive(Clone, Copy)]
+enum Order {
+    /// The value of output channel o, input channel i and tap t is `data[o · outputs + i · inputs +
+    /// t]`, or tap 8 − t where they are turned.
+    Plain { outputs: usize, inputs: usize, turned: bool },
+    /// As [`Weights::Packed`], of that many input channels.
+    Packed { inputs: usize },
 }
 
 impl<'a, T> Filters<'a, T> {
     /// Those of a convolution.
-    pub(in crate::conv) fn of_conv(g: &Geometry, data: &'a [T]) -> Self {
-        Self { data, co: g.co, outputs: 9 * g.ci, inputs: 9, turned: false }
+    pub(in crate::conv) fn of_conv(g: &Geometry, weights: Weights<'a, T>) -> Self {
+        let (data, order) = match weights {
+            Weights::Plain(data) => {
+                (data, Order::Plain { outputs: 9 * g.ci, inputs: 9, turned: false })
+            }
+            Weights::Packed(data) => (data, Order::Packed { inputs: g.ci }),
+        };
+        Self { data, co: g.co, order }
     }
 
     /// Those of the transposed convolution: turned by half a turn, channels exchanged.
     pub(in crate::conv) fn turned(g: &Geometry, data: &'a [T]) -> Self {
-        Self { data, co: g.ci, outputs: 9, inputs: 9 * g.ci, turned: true }
+        let order = Order::Plain { outputs: 9, inputs: 9 * g.ci, turned: true };
+        Self { data, co: g.ci, order }
+    }
+}
+
+impl<T: Float> Filters<'_, T> {
+    /// The taps of an input channel and `count` output channels of a block.
+    #[inline(always)]
+    unsafe fn taps<S: Simd<T = T>>(
+        &self,
+        block: usize,
+        count: usize,
+        input: usize,
+    ) -> [[S::V; 3]; 3] {
+        // SAFETY: the taps of all lanes lie within `values`.
+        unsafe {
+            let mut taps = [[S::splat(T::zero()); 3]; 3];
+            match self.order {
+                Order::Packed { inputs } => {
+                    let values = &self.data[(block * inputs + input) * 9 * S::LANES..];
+                    assert!(values.len() >= 9 * S::LANES);
+                    let mut tap = 0;
+                    while tap < 9 {
+                        taps[tap / 3][tap % 3] = S::load(values.as_ptr().add(tap * S::LANES));
+                        tap += 1;
+                    }
+                }
+                Order::Plain { outputs, inputs, turned } => {
+                    let mut offsets = [0; MAX_LANES];
+                    for (lane, offset) in offsets[..count].iter_mut().enumerate() {
+                        *offset = (lane * outputs) as i32;
+                    }
+                    let values = &self.data[block * S::LANES * outputs + input * inputs..];
+                    assert!(values.len() > (count - 1) * outputs + 8);
+                    let mut tap = 0;
+                    while tap < 9 {
+                        let from = values.as_ptr().add(if turned { 8 - tap } else { tap });
+                        taps[tap / 3][tap % 3] = S::gather(from, &offsets);
+                        tap += 1;
+                    }
+                }
+            }
+            taps
+        }
     }
 }
 
@@ -80,23 +136,11 @@ impl<T: Float> Kernel<T> for TransformFilters<'_, T> {
     unsafe fn run<S: Simd<T = T>>(self) {
         let (f, layout) = (self.filters, &self.layout);
         for (n, block) in self.blocks.clone().enumerate() {
-            let first = block * S::LANES;
-            let count = S::LANES.min(f.co - first);
-            let mut offsets = [0; MAX_LANES];
-            for (lane, offset) in offsets[..count].iter_mut().enumerate() {
-                *offset = (lane * f.outputs) as i32;
-            }
+            let count = S::LANES.min(f.co - block * S::LANES);
             for (m, input) in self.inputs.clone().enumerate() {
-                let values = &f.data[first * f.outputs + input * f.inputs..];
-                assert!(values.len() > (count - 1) * f.outputs + 8);
-                // SAFETY: the taps of all lanes lie within `values`, the points within the layout.
+                // SAFETY: the points lie within the layout.
                 unsafe {
-                    let mut g = [[S::splat(T::zero()); 3]; 3];
-                    for tap in 0..9 {
-                        let from = if f.turned { 8 - tap } else { tap };
-                        g[tap / 3][tap % 3] = S::gather(values.as_ptr().add(from), &offsets);
-                    }
-                    let u = filter_tile::<S>(g);
+                    let u = filter_tile::<S>(f.taps::<S>(block, count, input));
                     let to = self.to.add(n * layout.block() + m * S::LANES);
                     let mut p = 0;
                     while p < POINTS {
