@@ -6,6 +6,7 @@ use super::weights::Weights;
 use super::winograd::{self, Filters};
 use super::{ConvAlgorithm, direct};
 use crate::cpu::Float;
+use crate::simd::Isa;
 
 /// Channels from which on the transformation of tiles pays.
 const CHANNELS: usize = 16;
@@ -20,6 +21,16 @@ fn by_winograd(g: &Geometry) -> bool {
         }
 }
 
+/// Whether the panels of tiles would be so empty that the direct way takes no more products.
+fn has_few_tiles<T: Float>(g: &Geometry) -> bool {
+    let panel = 2 * Isa::current().lanes::<T>();
+    let tiles = g.batch * g.output.0.div_ceil(4) * g.output.1.div_ceil(4);
+    let by_tiles = 36 * tiles.next_multiple_of(panel);
+    let by_pixels = 9 * (g.batch * g.output_plane()).next_multiple_of(panel);
+    // A fifth for the transformations.
+    g.algorithm == ConvAlgorithm::Auto && 5 * by_pixels <= 6 * by_tiles
+}
+
 /// y from x: `(batch, groups · co, oh, ow)`.
 pub(super) fn forward<T: Float>(
     g: &Geometry,
@@ -27,7 +38,7 @@ pub(super) fn forward<T: Float>(
     weights: Weights<T>,
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
-    if by_winograd(g) {
+    if by_winograd(g) && !has_few_tiles::<T>(g) {
         winograd::forward(g, x, &Filters::of_conv(g, weights), epilogue)
     } else {
         direct::forward(g, x, weights, epilogue)
@@ -43,7 +54,7 @@ pub(super) fn grad_input<T: Float>(
     bias: Option<&[T]>,
 ) -> Vec<T> {
     match g.turned() {
-        Some(turned) if by_winograd(g) => {
+        Some(turned) if by_winograd(g) && !has_few_tiles::<T>(&turned) => {
             winograd::forward(&turned, y, &Filters::turned(g, weight), Epilogue::of(bias))
         }
         _ => direct::grad_input(g, y, weight, bias),

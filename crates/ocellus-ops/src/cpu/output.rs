@@ -28,6 +28,11 @@ impl<T: Copy> Output<T> {
         values
     }
 
+    /// The entries of a slice, for tasks that each write their own.
+    pub(crate) fn of(values: &mut [T]) -> Self {
+        Self { start: values.as_mut_ptr(), len: values.len() }
+    }
+
     /// A pointer to entry `index`, of `count` entries that lie there.
     pub(crate) fn at(&self, index: usize, count: usize) -> *mut T {
         assert!(index + count <= self.len, "entries {index} + {count} of {}", self.len);

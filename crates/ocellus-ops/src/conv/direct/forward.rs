@@ -40,16 +40,23 @@ pub(in crate::conv) fn forward<T: Float>(
     let lanes = isa.lanes::<T>();
     let blocks = (g.batch * g.output_plane()).div_ceil(PANELS * 2 * lanes);
     let channels = g.co.div_ceil(lanes);
-    let parts = TASKS.div_ceil((blocks * g.groups).max(1)).clamp(1, channels);
-    let chunks = cut(channels, channels.div_ceil(parts));
-    let work = Work { g, x, epilogue, isa, lanes };
+    let count = TASKS.div_ceil((blocks * g.groups).max(1)).clamp(1, channels);
+    let chunks = cut(channels, channels.div_ceil(count));
+    let parts = cut(g.ci, (TERMS / g.taps()).max(1));
+    let work = Work { g, x, epilogue, isa, lanes, parts };
+    // Where channels are cut, the tasks share the packed pixels.
+    let shared = if chunks.len() > 1 { blocks * g.groups * work.packed_len() } else { 0 };
     let fill = |out: &Output<T>| {
         let (all, rows) = (packed_len(g.groups, g.co, g.depth(), lanes), channels * lanes);
         let packed = all / g.groups;
         let room = if matches!(weights, Weights::Plain(_)) { all } else { 0 };
-        with_scratch(room + g.groups * rows, |scratch: &mut [T]| {
-            let (filters, bias) = scratch.split_at_mut(room);
+        with_scratch(room + g.groups * rows + shared, |scratch: &mut [T]| {
+            let (filters, scratch) = scratch.split_at_mut(room);
+            let (bias, pixels) = scratch.split_at_mut(g.groups * rows);
             work.pack_bias(bias, rows);
+            if shared > 0 {
+                work.pack_blocks(pixels);
+            }
             let filters = match weights {
                 Weights::Packed(filters) => filters,
                 Weights::Plain(weight) => {
@@ -58,7 +65,7 @@ pub(in crate::conv) fn forward<T: Float>(
                 }
             };
             assert_eq!(filters.len(), all);
-            let bias = &*bias;
+            let (bias, pixels) = (&*bias, &*pixels);
             let tasks = blocks * g.groups * chunks.len();
             (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
                 let (rest, chunk) = (task / chunks.len(), &chunks[task % chunks.len()]);
@@ -67,7 +74,8 @@ pub(in crate::conv) fn forward<T: Float>(
                 let filters = &filters[chunk.start * lanes * g.depth()..];
                 let bias = &bias[group * rows + chunk.start * lanes..];
                 let channels = chunk.start * lanes..(chunk.end * lanes).min(g.co);
-                work.block(block, group, channels, (filters, bias), out);
+                let pixels = (shared > 0).then(|| &pixels[rest * work.packed_len()..]);
+                work.block((block, group), channels, (filters, bias), pixels, out);
             });
         });
     };
@@ -81,6 +89,8 @@ struct Work<'a, T> {
     epilogue: Epilogue<'a, T>,
     isa: Isa,
     lanes: usize,
+    /// The channels of x that are packed at a time.
+    parts: Vec<Range<usize>>,
 }
 
 impl<T: Float> Work<'_, T> {
@@ -100,61 +110,100 @@ impl<T: Float> Work<'_, T> {
         (0..PANELS).map(move |n| (block * PANELS + n) * width).filter(move |&first| first < count)
     }
 
-    /// Some channels of the pixels of a block.
+    /// Values of the packed pixels of a block, of some terms.
+    fn panels_len(&self, terms: usize) -> usize {
+        PANELS * 2 * self.lanes * terms
+    }
+
+    /// Values of the packed pixels of a block: `[part][panel][term][two vectors]`.
+    fn packed_len(&self) -> usize {
+        self.panels_len(self.g.depth())
+    }
+
+    /// Packs the pixels of all blocks and groups.
+    fn pack_blocks(&self, to: &mut [T]) {
+        let (len, parts) = (self.packed_len(), self.parts.len());
+        let tasks = to.len() / len * parts;
+        let to = Output::of(to);
+        (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
+            let (n, part) = (task / parts, &self.parts[task % parts]);
+            let pixels = self.pixels(n / self.g.groups, n % self.g.groups);
+            let terms = part.len() * self.g.taps();
+            let start = n * len + self.panels_len(part.start * self.g.taps());
+            let to = to.at(start, self.panels_len(terms));
+            with_scratch(self.stage_len(), |stage| self.pack(&pixels, part, stage, to));
+        });
+    }
+
+    fn pixels(&self, block: usize, group: usize) -> Vec<Pixels> {
+        self.panels(block)
+            .flat_map(|first| [first, first + self.lanes])
+            .map(|first| Pixels::new(self.g, group, first, self.lanes))
+            .collect()
+    }
+
+    fn stage_len(&self) -> usize {
+        PANELS * 2 * self.g.kernel.0 * stage_row(self.g, self.lanes)
+    }
+
+    /// Packs some channels of the pixels of a block to `to`, which has room for them.
+    fn pack(&self, pixels: &[Pixels], part: &Range<usize>, stage: &mut [T], to: *mut T) {
+        let (geometry, x, channels) = (self.g, self.x, part.clone());
+        let kernel = PackPixels { geometry, x, pixels, channels, stage, to };
+        // SAFETY: `isa` is this processor's; there is room, which is this task's.
+        unsafe { T::dispatch(self.isa, kernel) };
+    }
+
+    /// Some channels of the pixels of a block, which are packed here if they are not yet.
     fn block(
         &self,
-        block: usize,
-        group: usize,
+        (block, group): (usize, usize),
         channels: Range<usize>,
         (filters, bias): (&[T], &[T]),
+        shared: Option<&[T]>,
         out: &Output<T>,
     ) {
         let (g, lanes) = (self.g, self.lanes);
-        let pixels: Vec<Pixels> = self
-            .panels(block)
-            .flat_map(|first| [first, first + lanes])
-            .map(|first| Pixels::new(g, group, first, lanes))
-            .collect();
         let places: Vec<Place> =
             self.panels(block).map(|first| self.place(first, group, channels.start)).collect();
-        let parts = cut(g.ci, (TERMS / g.taps()).max(1));
-        let widest = parts.iter().map(Range::len).max().unwrap_or(0) * g.taps();
         let rows = channels.len().next_multiple_of(lanes);
-        let stage = PANELS * 2 * g.kernel.0 * stage_row(g, lanes);
-        let (packed, sums) = (PANELS * widest * 2 * lanes, PANELS * rows * 2 * lanes);
-        with_scratch(packed + sums + stage, |scratch| {
-            let (packed, scratch) = scratch.split_at_mut(packed);
+        let sums = PANELS * rows * 2 * lanes;
+        let widest = self.parts.iter().map(Range::len).max().unwrap_or(0) * g.taps();
+        let (pixels, stage, room) = match shared {
+            Some(_) => (Vec::new(), 0, 0),
+            None => (self.pixels(block, group), self.stage_len(), self.panels_len(widest)),
+        };
+        with_scratch(room + sums + stage, |scratch| {
+            let (own, scratch) = scratch.split_at_mut(room);
             let (buffer, stage) = scratch.split_at_mut(sums);
-            for part in &parts {
-                let pack = PackPixels {
-                    geometry: g,
-                    x: self.x,
-                    pixels: &pixels,
-                    channels: part.clone(),
-                    stage,
-                    to: packed.as_mut_ptr(),
+            for part in &self.parts {
+                let terms = part.start * g.taps()..part.end * g.taps();
+                let packed = match shared {
+                    Some(pixels) => pixels[self.panels_len(terms.start)..]
+                        [..self.panels_len(terms.len())]
+                        .as_ptr(),
+                    None => {
+                        self.pack(&pixels, part, stage, own.as_mut_ptr());
+                        own.as_ptr()
+                    }
                 };
                 let multiply = MultiplyPanels {
                     plane: g.output_plane(),
                     filters,
                     channels: channels.len(),
                     depth: g.depth(),
-                    terms: part.start * g.taps()..part.end * g.taps(),
+                    terms,
                     bias,
                     residual: self.epilogue.residual.map_or(null(), <[T]>::as_ptr),
                     relu: self.epilogue.relu,
-                    packed: packed.as_ptr(),
+                    packed,
                     places: &places,
                     out,
                     buffer: buffer.as_mut_ptr(),
                     buffer_rows: rows,
                 };
-                // SAFETY: `isa` is this processor's; the buffers have room, and the pixels of these
-                // channels are this task's.
-                unsafe {
-                    T::dispatch(self.isa, pack);
-                    T::dispatch(self.isa, multiply);
-                }
+                // SAFETY: as above; the pixels of these channels are this task's.
+                unsafe { T::dispatch(self.isa, multiply) };
             }
             for (n, (first, place)) in self.panels(block).zip(&places).enumerate() {
                 let buffer = &buffer[n * rows * 2 * lanes..][..rows * 2 * lanes];

@@ -50,12 +50,14 @@ impl Layout {
     }
 }
 
-/// Bᵀ d B of the tiles of a block, for all input channels.
+/// Bᵀ d B of the tiles of a block, for some input channels.
 pub(super) struct TransformInput<'a, T> {
     pub(super) geometry: &'a Geometry,
     pub(super) groups: &'a [Group],
     pub(super) x: &'a [T],
+    pub(super) channels: Range<usize>,
     pub(super) layout: Layout,
+    /// Where the block begins.
     pub(super) to: *mut T,
 }
 
@@ -67,7 +69,7 @@ impl<T: Float> Kernel<T> for TransformInput<'_, T> {
         let (plane, layout) = (self.geometry.input_plane(), &self.layout);
         for (n, panel) in self.groups.chunks_exact(2).enumerate() {
             let mut stages = [[T::zero(); IN_STAGE]; 2];
-            for channel in 0..layout.channels {
+            for channel in self.channels.clone() {
                 let x = &self.x[channel * plane..];
                 for (half, (group, stage)) in panel.iter().zip(&mut stages).enumerate() {
                     // SAFETY: the copies lie within the planes; `to` has room for the layout.

@@ -16,6 +16,9 @@ use crate::simd::Isa;
 /// Output channels of a task's products.
 const CHANNELS: usize = 64;
 
+/// Tasks wanted at least: where there are fewer blocks of tiles, channels are cut too.
+const TASKS: usize = 8;
+
 /// Input channels from which on filters are transformed where they are used, some at a time: all of
 /// them would be written to and read from memory.
 const MANY: usize = 512;
@@ -43,7 +46,11 @@ pub(in crate::conv) fn forward<T: Float>(
     let input = Layout { lanes, panels, channels: g.ci };
     let work = Work { g, x, filters, epilogue, isa, tiling, input };
     let fill = |out: &Output<T>| {
-        if g.ci >= MANY { work.in_phases(out) } else { work.block_by_block(out) }
+        if g.ci >= MANY || work.blocks() < TASKS {
+            work.in_phases(out)
+        } else {
+            work.block_by_block(out)
+        }
     };
     // SAFETY: the blocks cover all tiles, and the chunks all channels.
     unsafe { Output::collect(g.output_shape().iter().product(), fill) }
@@ -104,7 +111,7 @@ impl<T: Float> Work<'_, T> {
             (0..self.blocks()).into_par_iter().with_max_len(1).for_each(|block| {
                 with_scratch(self.input.len() + self.products(), |scratch| {
                     let (v, m) = scratch.split_at_mut(self.input.len());
-                    self.transform_input(block, v);
+                    self.transform_input(block, 0..self.g.ci, v.as_mut_ptr());
                     for (chunk, u) in chunks.iter().zip(u.chunks_exact(len)) {
                         self.multiply(layout(chunk), u, v, &inputs, chunk, m);
                         self.transform_output(block, chunk, m, out);
@@ -123,8 +130,7 @@ impl<T: Float> Work<'_, T> {
         let together = (TRANSFORMED / size_of::<T>() / len).max(1);
         for set in cut(self.blocks(), together) {
             with_scratch(set.len() * len, |transformed: &mut [T]| {
-                let blocks = transformed.par_chunks_exact_mut(len).zip(set.clone());
-                blocks.with_max_len(1).for_each(|(v, block)| self.transform_input(block, v));
+                self.transform_inputs(&set, transformed);
                 let transformed = &*transformed;
                 let tasks = set.len() * chunks.len();
                 (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
@@ -159,12 +165,24 @@ impl<T: Float> Work<'_, T> {
         unsafe { T::dispatch(self.isa, kernel) };
     }
 
-    fn transform_input(&self, block: usize, to: &mut [T]) {
-        assert_eq!(to.len(), self.input.len());
+    /// The tiles of some blocks, one after the other in `to`.
+    fn transform_inputs(&self, set: &Range<usize>, to: &mut [T]) {
+        let len = self.input.len();
+        assert_eq!(to.len(), set.len() * len);
+        let parts = cut(self.g.ci, self.g.ci.div_ceil(TASKS.div_ceil(set.len())));
+        let to = Output::of(to);
+        (0..set.len() * parts.len()).into_par_iter().with_max_len(1).for_each(|task| {
+            let (n, part) = (task / parts.len(), &parts[task % parts.len()]);
+            self.transform_input(set.start + n, part.clone(), to.at(n * len, len));
+        });
+    }
+
+    /// Some channels of the tiles of a block; `to` is where the block begins.
+    fn transform_input(&self, block: usize, channels: Range<usize>, to: *mut T) {
         let (geometry, groups) = (self.g, &self.groups(block));
-        let (x, layout, to) = (self.x, self.input, to.as_mut_ptr());
-        let kernel = TransformInput { geometry, groups, x, layout, to };
-        // SAFETY: as above.
+        let (x, layout) = (self.x, self.input);
+        let kernel = TransformInput { geometry, groups, x, channels, layout, to };
+        // SAFETY: as above; these channels of the block are this task's.
         unsafe { T::dispatch(self.isa, kernel) };
     }
 
