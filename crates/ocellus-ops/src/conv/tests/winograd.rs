@@ -102,6 +102,27 @@ fn large_layers_are_exact_and_the_same_on_any_number_of_threads() -> Result<()> 
     Ok(())
 }
 
+/// The table in the documentation of `ConvAlgorithm`.
+#[test]
+fn layers_of_vgg16_round_no_more_than_documented() -> Result<()> {
+    let bounds = [
+        (ConvAlgorithm::Direct, [1.2e-6, 1.2e-6, 4e-7]),
+        (ConvAlgorithm::Winograd, [2.3e-6, 2.2e-6, 2.7e-6]),
+    ];
+    for sizes in [[1, 64, 64, 64, 64], [1, 256, 512, 8, 8], [2, 512, 512, 8, 8]] {
+        let case = (sizes, [1; 4]);
+        let expected = run(&case, ConvAlgorithm::Direct, DType::F64)?;
+        for (algorithm, bounds) in bounds {
+            let actual = run(&case, algorithm, DType::F32)?;
+            for (n, bound) in bounds.into_iter().enumerate() {
+                let error = relative_error(&actual[n], &expected[n])?;
+                assert!(error < 2. * bound, "{sizes:?} {algorithm:?} tensor {n}: {error}");
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn refuses_what_winograd_cannot_compute() -> Result<()> {
     let x = Tensor::zeros((1, 2, 8, 8), DType::F32, &Device::Cpu)?;
