@@ -20,11 +20,6 @@ impl<'a, T> Strided<'a, T> {
         Self { data, rows, cols: 1 }
     }
 
-    /// The same entries with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
-        Self { data: self.data, rows: self.cols, cols: self.rows }
-    }
-
     fn holds(&self, rows: usize, cols: usize) -> bool {
         rows == 0 || cols == 0 || (rows - 1) * self.rows + (cols - 1) * self.cols < self.data.len()
     }

@@ -49,17 +49,6 @@ impl<T: Copy> Output<T> {
         // SAFETY: within the allocation (`at` checks); exclusive by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.at(index, count).cast(), count) }
     }
-
-    /// Entries `index..index + count`, to be changed.
-    ///
-    /// # Safety
-    ///
-    /// They must have been written, and no other reference to them may be alive.
-    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
-    pub(crate) unsafe fn written(&self, index: usize, count: usize) -> &mut [T] {
-        // SAFETY: by the caller's promise.
-        unsafe { self.slice(index, count).assume_init_mut() }
-    }
 }
 
 #[cfg(test)]

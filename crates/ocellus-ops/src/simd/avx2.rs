@@ -86,6 +86,16 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn interleave2(to: *mut f32, [a, b]: [__m256; 2]) {
+        unsafe {
+            // Lanes 0, 1, 4, 5 of both, and 2, 3, 6, 7.
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            _mm256_storeu_ps(to, _mm256_permute2f128_ps::<0x20>(low, high));
+            _mm256_storeu_ps(to.add(8), _mm256_permute2f128_ps::<0x31>(low, high));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn deinterleave4(from: *const f32) -> [__m256; 4] {
         unsafe {
             // Tiles 0 to 3 in the lower halves, 4 to 7 in the upper ones.

@@ -80,6 +80,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn interleave2(to: *mut f32, [a, b]: [__m512; 2]) {
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high =
+                _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            _mm512_storeu_ps(to, _mm512_permutex2var_ps(a, low, b));
+            _mm512_storeu_ps(to.add(16), _mm512_permutex2var_ps(a, high, b));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn deinterleave4(from: *const f32) -> [__m512; 4] {
         unsafe {
             let x = [0, 16, 32, 48].map(|at| _mm512_loadu_ps(from.add(at)));

@@ -57,6 +57,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn relu(v: Self::V) -> Self::V;
     /// Lane i: `from[offsets[i]]`.
     unsafe fn gather(from: *const Self::T, offsets: &[i32; MAX_LANES]) -> Self::V;
+    /// Writes lane i of vector j to `to[2 · i + j]`.
+    unsafe fn interleave2(to: *mut Self::T, v: [Self::V; 2]);
     /// Vector j, lane i: `from[4 · i + j]`.
     unsafe fn deinterleave4(from: *const Self::T) -> [Self::V; 4];
     /// Writes lane i of vector j to `to[4 · i + j]`.

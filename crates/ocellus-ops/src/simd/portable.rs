@@ -89,6 +89,17 @@ impl<T: Float> Simd for Portable<T> {
     }
 
     #[inline(always)]
+    unsafe fn interleave2(to: *mut T, [a, b]: [Self::V; 2]) {
+        for lane in 0..LANES {
+            // SAFETY: by the caller's promise.
+            unsafe {
+                *to.add(2 * lane) = a[lane];
+                *to.add(2 * lane + 1) = b[lane];
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn deinterleave4(from: *const T) -> [Self::V; 4] {
         let mut v = [[T::zero(); LANES]; 4];
         for lane in 0..LANES {

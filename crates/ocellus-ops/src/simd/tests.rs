@@ -76,6 +76,10 @@ impl<T: Float> Kernel<T> for Shuffles {
             }
             S::interleave4(y.as_mut_ptr(), v);
             assert!(y[..4 * S::LANES] == x[..4 * S::LANES]);
+            S::interleave2(y.as_mut_ptr(), [v[0], v[2]]);
+            for lane in 0..S::LANES {
+                assert!(y[2 * lane] == x[4 * lane] && y[2 * lane + 1] == x[4 * lane + 2]);
+            }
             let offsets: [i32; MAX_LANES] = std::array::from_fn(|i| (i as i32 * 7 + 3) % 80);
             S::store(y.as_mut_ptr(), S::gather(x.as_ptr(), &offsets));
             for lane in 0..S::LANES {

@@ -126,33 +126,3 @@ fn gather_same<T: Float>(
         }
     }
 }
-
-/// The transpose of [`gather`] for one image and one channel: adds the rows of its taps, of the
-/// output rows `rows`, to a plane of x. `columns` holds the channel's taps, `stride` apart.
-pub(super) fn scatter<T: Float>(
-    g: &Geometry,
-    plane: &mut [T],
-    rows: &Range<usize>,
-    columns: &[T],
-    stride: usize,
-) {
-    let (w, ow, step) = (g.input.1, g.output.1, g.stride.1);
-    for kx in 0..g.kernel.1 {
-        let span = Span::of(g, kx);
-        if span.start >= span.end {
-            continue;
-        }
-        for ky in 0..g.kernel.0 {
-            let taps = &columns[(ky * g.kernel.1 + kx) * stride..][..rows.len() * ow];
-            for (row, line) in rows.clone().zip(taps.chunks_exact(ow)) {
-                let Some(y) = input_row(g, row, ky) else { continue };
-                let target = &mut plane[y * w + span.first..(y + 1) * w];
-                let line = &line[span.start..span.end];
-                match step {
-                    1 => target.iter_mut().zip(line).for_each(|(to, &from)| *to += from),
-                    _ => target.iter_mut().step_by(step).zip(line).for_each(|(to, &x)| *to += x),
-                }
-            }
-        }
-    }
-}

@@ -8,9 +8,14 @@ mod forward;
 mod grad_bias;
 mod grad_input;
 mod grad_weight;
+mod grid;
 mod panels;
+mod phase_panels;
+mod phases;
 mod pixels;
+mod segments;
 mod tile;
+mod transposed;
 
 pub(super) use forward::forward;
 pub(super) use grad_bias::grad_bias;

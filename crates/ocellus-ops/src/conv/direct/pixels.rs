@@ -52,7 +52,8 @@ impl Pixels {
     /// Pixels `first..first + lanes`, those that exist; `group` is that of the channels.
     pub(super) fn new(g: &Geometry, group: usize, first: usize, lanes: usize) -> Self {
         let runs = runs(g, first, lanes);
-        let staged = runs.iter().any(|run| run.meets_padding(g));
+        // No pixels at all meet nothing but zeros: the image may be smaller than the kernel.
+        let staged = runs.is_empty() || runs.iter().any(|run| run.meets_padding(g));
         let row = if staged { stage_row(g, lanes) } else { g.input.1 };
         let mut pixels =
             Self { copies: None, origin: 0, offsets: [0; MAX_LANES], spacing: Spacing::Any, row };

@@ -8,6 +8,7 @@ mod graph;
 mod large;
 mod naive;
 mod packed;
+mod transposed;
 mod vectors;
 mod winograd;
 
