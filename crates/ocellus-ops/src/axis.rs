@@ -1,5 +1,9 @@
+#![allow(unsafe_code, reason = "results are written to memory that is not cleared before")]
+
+use std::mem::MaybeUninit;
+
 use crate::cpu::Float;
-use crate::parallel::{GRAIN, pieces, pieces_of};
+use crate::parallel::{GRAIN, collect_pieces, pieces_of};
 use crate::simd::vectorized;
 
 /// One axis of a contiguous tensor, which is then `(outer, size, inner)`: its elements at one
@@ -83,30 +87,29 @@ impl Axis {
     /// `f(element of x, at)` of each element.
     pub(crate) fn map<T: Float>(&self, x: &[T], f: impl Fn(T, At) -> T + Sync) -> Vec<T> {
         let Self { size, inner, .. } = *self;
-        let mut y = vec![T::zero(); x.len()];
         if inner == 1 {
-            pieces(&mut y, size, |position, y| {
-                let first = position * size;
-                let at = |class| At { element: first + class, class, position };
-                vectorized(|| {
+            let rows = (GRAIN / size.max(1)).max(1);
+            let fill = |block: usize, y: &mut [MaybeUninit<T>]| {
+                for (row, y) in y.chunks_exact_mut(size).enumerate() {
+                    let position = block * rows + row;
+                    let first = position * size;
                     for (class, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                        *y = f(x, at(class));
+                        y.write(f(x, At { element: first + class, class, position }));
                     }
-                });
-            });
-        } else {
-            pieces(&mut y, inner, |plane, y| {
-                let (outer, class) = (plane / size, plane % size);
-                let (first, position) = (plane * inner, outer * inner);
-                let at = |j| At { element: first + j, class, position: position + j };
-                vectorized(|| {
-                    for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                        *y = f(x, at(j));
-                    }
-                });
-            });
+                }
+            };
+            // SAFETY: a piece is a whole number of rows, all elements of which are written.
+            return unsafe { collect_pieces(x.len(), rows * size, fill) };
         }
-        y
+        let fill = |plane: usize, y: &mut [MaybeUninit<T>]| {
+            let (outer, class) = (plane / size, plane % size);
+            let (first, position) = (plane * inner, outer * inner);
+            for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
+                y.write(f(x, At { element: first + j, class, position: position + j }));
+            }
+        };
+        // SAFETY: a piece is a plane, of which x has as many elements.
+        unsafe { collect_pieces(x.len(), inner, fill) }
     }
 
     /// The largest element along the axis; −∞ if there is none.

@@ -45,11 +45,24 @@ pub(crate) fn zip<T: Float>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> V
 
 /// A vector whose parts `fill(index of the first element, part)` writes whole.
 fn collect<T: Float>(len: usize, fill: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync) -> Vec<T> {
-    let mut y = Vec::with_capacity(len);
-    pieces(&mut y.spare_capacity_mut()[..len], GRAIN, |block, y| {
-        vectorized(|| fill(block * GRAIN, y));
-    });
     // SAFETY: the callers above write every element of each part.
+    unsafe { collect_pieces(len, GRAIN, |block, y| fill(block * GRAIN, y)) }
+}
+
+/// A vector whose pieces of `size` elements `fill(index of the piece, piece)` writes, compiled for
+/// the best instruction set.
+///
+/// # Safety
+///
+/// `fill` must write every element of the piece.
+pub(crate) unsafe fn collect_pieces<T: Float>(
+    len: usize,
+    size: usize,
+    fill: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync,
+) -> Vec<T> {
+    let mut y = Vec::with_capacity(len);
+    pieces(&mut y.spare_capacity_mut()[..len], size, |index, y| vectorized(|| fill(index, y)));
+    // SAFETY: by the caller's promise.
     unsafe { y.set_len(len) };
     y
 }

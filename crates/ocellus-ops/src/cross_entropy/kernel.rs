@@ -1,13 +1,14 @@
 use std::sync::OnceLock;
 
 use candle_core::{Result, Shape, bail};
+use rayon::prelude::*;
 
 use super::CrossEntropyConfig;
 use super::target::{IGNORED, Target};
 use crate::Reduction;
 use crate::axis::{At, Axis};
 use crate::cpu::{Float, UnaryKernel, Values, read};
-use crate::parallel::{sum, wide};
+use crate::parallel::{GRAIN, sum, wide};
 
 /// With `v = w ⊙ q` a loss is `Σ v (log Σ exp x − x)`, its gradient `softmax(x) Σ v − v`.
 pub(super) struct CrossEntropy {
@@ -86,7 +87,7 @@ impl CrossEntropy {
                     let x = x[axis.element(position, index as usize)];
                     (cost(weight, position, x), weight)
                 };
-                indices.iter().enumerate().map(one).collect()
+                indices.par_iter().enumerate().with_min_len(GRAIN).map(one).collect()
             }
             _ => axis.fold(x, (0., 0.), |(loss, mass), x, i| {
                 let v = self.weighted(probabilities, i);
@@ -113,8 +114,8 @@ impl UnaryKernel for CrossEntropy {
         let axis = Axis::new(dims, self.dim);
         let largest = axis.largest(x);
         let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exponential()));
-        let sums = largest.iter().zip(&totals).map(|(&m, total): (_, &f64)| wide(m) + total.ln());
-        let sums: Vec<f64> = sums.collect();
+        let pairs = largest.par_iter().zip(&totals).with_min_len(GRAIN / 16);
+        let sums: Vec<f64> = pairs.map(|(&m, total): (_, &f64)| wide(m) + total.ln()).collect();
         let losses = self.losses(axis, x, probabilities, &sums);
         let saved =
             sums.iter().zip(&losses).map(|(&log_sum_exp, &(_, mass))| Saved { log_sum_exp, mass });
