@@ -47,9 +47,9 @@ pub(in crate::conv) fn forward<T: Float>(
     let work = Work { g, x, filters, epilogue, isa, tiling, input };
     let fill = |out: &Output<T>| {
         if g.ci >= MANY || work.blocks() < TASKS {
-            work.in_phases(out)
+            work.in_phases(out);
         } else {
-            work.block_by_block(out)
+            work.block_by_block(out);
         }
     };
     // SAFETY: the blocks cover all tiles, and the chunks all channels.
