@@ -5,6 +5,7 @@ use std::ptr::null;
 
 use rayon::prelude::*;
 
+use super::PANELS;
 use super::panels::{MultiplyPanels, PackPixels, Place};
 use super::pixels::{Pixels, stage_row};
 use super::tile::cut;
@@ -14,9 +15,6 @@ use crate::conv::product::rows_of;
 use crate::conv::weights::{Weights, pack, packed_len};
 use crate::cpu::{Float, Output, with_scratch};
 use crate::simd::Isa;
-
-/// Panels of a task: packed filters are read once for all of them.
-const PANELS: usize = 8;
 
 /// Terms of the sums that are packed at a time, about: a panel of them lies in a level-1 cache.
 const TERMS: usize = 192;

@@ -15,6 +15,9 @@ mod phases;
 mod pixels;
 mod segments;
 mod tile;
+
+/// Panels of a task of [`forward`]: packed filters are read once for all of them.
+const PANELS: usize = 8;
 mod transposed;
 
 pub(super) use forward::forward;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::ptr::null;
 
+use super::PANELS;
 use super::pixels::{Pixels, Spacing, stage_row};
 use crate::conv::geometry::Geometry;
 use crate::conv::product::{Finish, Matrices, product, rows_of};
@@ -60,6 +61,12 @@ impl<T: Float> Kernel<T> for PackPixels<'_, T> {
         let (plane, terms) = (g.input_plane(), self.channels.len() * g.taps());
         let area = g.kernel.0 * stage_row(g, S::LANES);
         assert!(self.stage.len() >= area * self.pixels.len());
+        if g.taps() == 1
+            && self.pixels.iter().all(|p| p.copies.is_none() && p.spacing == Spacing::One)
+        {
+            // SAFETY: by the caller's promise.
+            return unsafe { self.pack_vectors::<S>() };
+        }
         // Where no run is copied to, there is padding, in all channels.
         self.stage.fill(T::zero());
         for (m, channel) in self.channels.clone().enumerate() {
@@ -96,6 +103,30 @@ impl<T: Float> Kernel<T> for PackPixels<'_, T> {
                             to = to.add(2 * S::LANES);
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Float> PackPixels<'_, T> {
+    /// Where there is one tap and each vector lies together in the image.
+    #[inline(always)]
+    unsafe fn pack_vectors<S: Simd<T = T>>(self) {
+        let (plane, terms) = (self.geometry.input_plane(), self.channels.len());
+        let mut starts = [0; 2 * PANELS];
+        for (start, pixels) in starts.iter_mut().zip(self.pixels) {
+            *start = pixels.origin + pixels.offsets[0] as usize;
+        }
+        for (m, channel) in self.channels.enumerate() {
+            let x = &self.x[channel * plane..];
+            for (n, start) in starts[..self.pixels.len()].iter().enumerate() {
+                // SAFETY: the vectors lie within the plane, the terms within the panels.
+                unsafe {
+                    let from = x.as_ptr().add(*start);
+                    let to = self.to.add((n / 2 * terms + m) * 2 * S::LANES + n % 2 * S::LANES);
+                    S::store(to, S::load(from));
+                    prefetch(from.wrapping_add(2 * plane), 1);
                 }
             }
         }
