@@ -64,7 +64,7 @@ pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,
-    conv2d, conv2d_relu, with_conv_algorithm,
+    conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm,
 };
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;

@@ -53,12 +53,60 @@ pub fn conv_transpose2d(
     bias: Option<&Tensor>,
     config: &ConvTranspose2dConfig,
 ) -> Result<Tensor> {
+    transpose("conv_transpose2d", x, weight, bias, config, false)
+}
+
+/// [`conv_transpose2d`] and [`relu`](crate::relu) in one: what is negative becomes zero before it is
+/// written.
+///
+/// ```text
+/// y = max(0, conv_transpose2d(x, weight, bias))
+/// ```
+///
+/// # Shapes
+///
+/// As of [`conv_transpose2d`].
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::{ConvTranspose2dConfig, conv_transpose2d_relu};
+///
+/// let x = Tensor::ones((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
+/// let weight = (Tensor::ones((3, 2, 4, 4), DType::F32, &Device::Cpu)? * -1.)?;
+/// let config = ConvTranspose2dConfig::default().with_stride((2, 2)).with_padding(1);
+/// let y = conv_transpose2d_relu(&x, &weight, None, &config)?;
+/// assert_eq!(y.max_all()?.to_scalar::<f32>()?, 0.);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As of [`conv_transpose2d`].
+pub fn conv_transpose2d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &ConvTranspose2dConfig,
+) -> Result<Tensor> {
+    transpose("conv_transpose2d_relu", x, weight, bias, config, true)
+}
+
+fn transpose(
+    name: &'static str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &ConvTranspose2dConfig,
+    relu: bool,
+) -> Result<Tensor> {
     let geometry = Geometry::of_transpose(x, weight, config)?;
-    let op = ConvOp { name: "conv_transpose2d", geometry, transposed: true, relu: false };
+    let op = ConvOp { name, geometry, transposed: true, relu };
     op.check(x, weight, bias)?;
-    if use_kernel("conv_transpose2d", x)? {
-        op.apply(x, weight, bias)
-    } else {
-        composed::transposed(&geometry, x, weight, bias)
+    if use_kernel(name, x)? {
+        return op.apply(x, weight, bias);
     }
+    let y = composed::transposed(&geometry, x, weight, bias)?;
+    if relu { crate::relu(&y) } else { Ok(y) }
 }

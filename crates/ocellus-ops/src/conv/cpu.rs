@@ -46,18 +46,18 @@ pub(super) fn forward<T: Float>(
 }
 
 /// The transpose of [`forward`]: x from y, which is the gradient by the input, and a transposed
-/// convolution. `bias` is per channel of x.
+/// convolution. The bias is per channel of x, and there is no residual.
 pub(super) fn grad_input<T: Float>(
     g: &Geometry,
     y: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<T>,
 ) -> Vec<T> {
     match g.turned() {
         Some(turned) if by_winograd(g) && !has_few_tiles::<T>(&turned) => {
-            winograd::forward(&turned, y, &Filters::turned(g, weight), Epilogue::of(bias))
+            winograd::forward(&turned, y, &Filters::turned(g, weight), epilogue)
         }
-        _ => direct::grad_input(g, y, weight, bias),
+        _ => direct::grad_input(g, y, weight, epilogue),
     }
 }
 

@@ -18,6 +18,6 @@ mod winograd;
 
 pub use algorithm::{ConvAlgorithm, with_conv_algorithm};
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, Padding};
-pub use conv_transpose2d::conv_transpose2d;
+pub use conv_transpose2d::{conv_transpose2d, conv_transpose2d_relu};
 pub use conv2d::{conv2d, conv2d_relu};
 pub use packed::PackedConv2d;

@@ -65,10 +65,10 @@ impl ConvOp {
 
     fn run<T: Float>(&self, x: &[T], weight: &[T], bias: Option<&[T]>) -> (CpuStorage, Shape) {
         let g = &self.geometry;
+        let epilogue = Epilogue { relu: self.relu, ..Epilogue::of(bias) };
         let y = if self.transposed {
-            grad_input(g, x, weight, bias)
+            grad_input(g, x, weight, epilogue)
         } else {
-            let epilogue = Epilogue { relu: self.relu, ..Epilogue::of(bias) };
             forward(g, x, Weights::Plain(weight), epilogue)
         };
         (T::to_cpu_storage_owned(y), self.output_shape().as_slice().into())
@@ -88,7 +88,7 @@ impl ConvOp {
             let by_x = if self.transposed {
                 forward(g, grad, Weights::Plain(&weight), Epilogue::of(None))
             } else {
-                grad_input(g, grad, &weight, None)
+                grad_input(g, grad, &weight, Epilogue::of(None))
             };
             Some(Tensor::from_vec(by_x, x.shape(), &Device::Cpu)?)
         } else {

@@ -8,16 +8,16 @@ use crate::conv::weights::Weights;
 use crate::cpu::Float;
 
 /// The transpose of [`forward`]: x from y, which is the gradient by the input, and a transposed
-/// convolution. `bias` is per channel of x.
+/// convolution. The bias is per channel of x.
 pub(in crate::conv) fn grad_input<T: Float>(
     g: &Geometry,
     y: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<T>,
 ) -> Vec<T> {
     match g.turned() {
-        Some(turned) => forward(&turned, y, Weights::Plain(&turn(g, weight)), Epilogue::of(bias)),
-        None => transposed(g, y, weight, bias),
+        Some(turned) => forward(&turned, y, Weights::Plain(&turn(g, weight)), epilogue),
+        None => transposed(g, y, weight, epilogue),
     }
 }
 

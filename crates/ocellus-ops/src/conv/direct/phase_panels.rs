@@ -180,6 +180,8 @@ pub(super) struct Interleave<'a, T> {
     pub(super) targets: &'a [Vec<Staged>],
     /// Values between a channel and the next.
     pub(super) plane: usize,
+    /// Whether negative values become zero.
+    pub(super) relu: bool,
     /// Room for the interleaved values of a vector of pixels.
     pub(super) stage: &'a mut [T],
     pub(super) out: &'a Output<T>,
@@ -203,10 +205,11 @@ impl<T: Float> Kernel<T> for Interleave<'_, T> {
                         && all == len
                     {
                         let to = self.out.at(image + channel * self.plane, len);
-                        interleave::<S>(sums, phase, self.phases, to);
+                        interleave::<S>((sums, phase, self.phases), self.relu, to);
                         continue;
                     }
-                    interleave::<S>(sums, phase, self.phases, self.stage.as_mut_ptr());
+                    let stage = self.stage.as_mut_ptr();
+                    interleave::<S>((sums, phase, self.phases), self.relu, stage);
                     for part in targets {
                         let to = self.out.at(part.image + channel * self.plane, part.len);
                         copy::<S>(self.stage.as_ptr().add(part.stage), to, part.len);
@@ -217,21 +220,38 @@ impl<T: Float> Kernel<T> for Interleave<'_, T> {
     }
 }
 
-/// Writes lane i of vector j, `phase` values after the one before, to `to[count · i + j]`.
+/// Writes lane i of vector j, `phase` values after the one before, to `to[count · i + j]`; zero where
+/// it is negative, if `relu`.
 #[inline(always)]
-unsafe fn interleave<S: Simd>(from: *const S::T, phase: usize, count: usize, to: *mut S::T) {
+unsafe fn interleave<S: Simd>(
+    (from, phase, count): (*const S::T, usize, usize),
+    relu: bool,
+    to: *mut S::T,
+) {
     // SAFETY: by the caller's promise.
     unsafe {
         match count {
-            1 => S::store(to, S::load(from)),
-            2 => S::interleave2(to, [S::load(from), S::load(from.add(phase))]),
+            1 => S::store(to, finish::<S>(S::load(from), relu)),
+            2 => {
+                let [a, b] = [S::load(from), S::load(from.add(phase))];
+                S::interleave2(to, [finish::<S>(a, relu), finish::<S>(b, relu)]);
+            }
             _ => {
                 for j in 0..count {
                     for lane in 0..S::LANES {
-                        *to.add(count * lane + j) = *from.add(j * phase + lane);
+                        let value = *from.add(j * phase + lane);
+                        let zero = S::T::default();
+                        *to.add(count * lane + j) =
+                            if relu && value <= zero { zero } else { value };
                     }
                 }
             }
         }
     }
+}
+
+#[inline(always)]
+unsafe fn finish<S: Simd>(v: S::V, relu: bool) -> S::V {
+    // SAFETY: by the caller, the processor has the instructions.
+    if relu { unsafe { S::relu(v) } } else { v }
 }

@@ -9,6 +9,7 @@ use super::grid::{Grid, Stage};
 use super::phase_panels::{Interleave, MultiplyPhase, PackTaps, StageChannels};
 use super::phases::{Phase, Side};
 use super::tile::cut;
+use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::vectors::Staged;
 use crate::cpu::{Float, Output, with_scratch};
@@ -39,11 +40,11 @@ pub(super) fn transposed<T: Float>(
     g: &Geometry,
     y: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<T>,
 ) -> Vec<T> {
     // What the unchecked copies of the kernels rely on.
     assert_eq!(y.len(), g.output_shape().iter().product::<usize>());
-    let work = Work::new(g, y);
+    let work = Work::new(g, y, &epilogue);
     let (blocks, rows) = (work.vectors().div_ceil(VECTORS), work.sides[0].stride());
     let vectors = g.ci.div_ceil(work.lanes);
     let parts = TASKS.div_ceil((blocks * g.groups * rows).max(1)).clamp(1, vectors);
@@ -55,7 +56,7 @@ pub(super) fn transposed<T: Float>(
             let (filters, first) = scratch.split_at_mut(g.groups * packed);
             work.pack_filters(weight, filters);
             first.fill(T::zero());
-            let bias = bias.unwrap_or(&[]).chunks(g.ci);
+            let bias = epilogue.bias.unwrap_or(&[]).chunks(g.ci);
             first.chunks_exact_mut(channels).zip(bias).for_each(|(to, bias)| {
                 to[..g.ci].copy_from_slice(bias);
             });
@@ -85,6 +86,8 @@ struct Work<'a, T> {
     grid: Grid,
     isa: Isa,
     lanes: usize,
+    /// Whether negative values become zero.
+    relu: bool,
 }
 
 /// The part of all channels and phases that a task computes.
@@ -100,12 +103,13 @@ struct Part<'a, T> {
 }
 
 impl<'a, T: Float> Work<'a, T> {
-    fn new(g: &'a Geometry, y: &'a [T]) -> Self {
+    fn new(g: &'a Geometry, y: &'a [T], epilogue: &Epilogue<T>) -> Self {
+        assert!(epilogue.residual.is_none(), "transposed convolutions take no residual");
         let isa = Isa::current();
         let lanes = isa.lanes::<T>();
         let sides = Side::both(g);
         let grid = Grid::of(g, &sides, lanes);
-        Self { g, y, sides, grid, isa, lanes }
+        Self { g, y, sides, grid, isa, lanes, relu: epilogue.relu }
     }
 
     /// Vectors of pixels of a phase, of all images.
@@ -147,6 +151,7 @@ impl<'a, T: Float> Work<'a, T> {
                 channels: part.channels.len(),
                 targets: &targets,
                 plane: g.input_plane(),
+                relu: self.relu,
                 stage: room,
                 out,
             };
@@ -159,6 +164,7 @@ impl<'a, T: Float> Work<'a, T> {
     fn fill(&self, part: &Part<T>, targets: &[Vec<Staged>], out: &Output<T>) {
         for (channel, &value) in part.channels.clone().zip(part.first) {
             let start = (channel - part.channels.start) * self.g.input_plane();
+            let value = if self.relu && value <= T::zero() { T::zero() } else { value };
             for target in targets.iter().flatten() {
                 // SAFETY: the targets are this task's.
                 unsafe { out.slice(start + target.image, target.len) }

@@ -3,7 +3,10 @@ use ocellus_testing::{assert_close, check_op, fill};
 
 use super::BOTH;
 use crate::testing::gradients;
-use crate::{Conv2dConfig, ConvAlgorithm, conv2d, conv2d_relu, relu, with_implementation};
+use crate::{
+    Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, conv_transpose2d, conv_transpose2d_relu,
+    conv2d, conv2d_relu, relu, with_implementation,
+};
 
 /// (input, weight, configuration)
 type Case = ([usize; 4], [usize; 4], Conv2dConfig);
@@ -40,6 +43,35 @@ fn a_convolution_with_relu_equals_the_two() -> Result<()> {
                     Ok::<_, candle_core::Error>(())
                 })?;
             }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_transposed_convolution_with_relu_equals_the_two() -> Result<()> {
+    let conv = ConvTranspose2dConfig::default().with_padding(1);
+    // One phase, two, three, a kernel that skips pixels, and one image row cut.
+    for (stride, kernel, width) in [(1, 3, 5), (2, 4, 21), (3, 4, 7), (3, 2, 6), (2, 3, 40)] {
+        let config = conv.with_stride((stride, stride));
+        let x = fill((2, 3, 4, width), 0.1, DType::F64)?;
+        let weight = fill((3, 5, kernel, kernel), 0.2, DType::F64)?;
+        let bias = fill(5, 0.3, DType::F64)?;
+        let two = |t: &[Tensor]| relu(&conv_transpose2d(&t[0], &t[1], t.get(2), &config)?);
+        let one = |t: &[Tensor]| conv_transpose2d_relu(&t[0], &t[1], t.get(2), &config);
+        let inputs = [&x, &weight, &bias];
+        let y = two(&inputs.map(Clone::clone))?;
+        let upstream = fill(y.shape().clone(), 0.4, DType::F64)?;
+        for which in BOTH {
+            with_implementation(which, || {
+                let (expected, expected_grads) = gradients(two, &inputs, &upstream)?;
+                let (y, grads) = gradients(one, &inputs, &upstream)?;
+                assert_close(&y, &expected, 0.)?;
+                for (grad, expected) in grads.iter().zip(&expected_grads) {
+                    assert_close(grad, expected, 0.)?;
+                }
+                Ok::<_, candle_core::Error>(())
+            })?;
         }
     }
     Ok(())
