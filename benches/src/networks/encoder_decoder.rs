@@ -1,9 +1,8 @@
 use ocellus::candle::{Module, ModuleT, Result, Tensor};
-use ocellus::layers::{Conv2d, Conv2dConfig, ConvNorm2d};
+use ocellus::layers::{Conv2d, Conv2dConfig, ConvNorm2d, ConvTranspose2dConfig, DeconvBlock};
 use ocellus::nn::VarBuilder;
 
 use super::resnet::{Features, ResNet, ResNetConfig};
-use super::unit::Enlarging;
 
 /// The residual encoder-decoder of the satellite paper at depth 34: a ResNet, five 4×4/2 transposed
 /// convolutions, each joined by the encoder's features of its size, and a 1×1 convolution to two classes.
@@ -13,7 +12,7 @@ use super::unit::Enlarging;
 pub(crate) struct EncoderDecoder {
     encoder: ResNet,
     full: ConvNorm2d,
-    decoder: Vec<Enlarging>,
+    decoder: Vec<DeconvBlock>,
     head: Conv2d,
 }
 
@@ -22,7 +21,9 @@ impl EncoderDecoder {
         let full = Conv2dConfig::new(4, 64, 3).with_padding(1).with_bias(false);
         let sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)];
         let enlarging = |(i, &(inputs, outputs)): (usize, &(usize, usize))| {
-            Enlarging::new(inputs, outputs, &vb.pp(format!("decoder.{i}")))
+            let config = ConvTranspose2dConfig::new(inputs, outputs, 4);
+            let config = config.with_stride((2, 2)).with_padding(1);
+            DeconvBlock::new(&config, vb.pp(format!("decoder.{i}")))
         };
         Ok(Self {
             encoder: ResNet::new(&ResNetConfig::resnet34(4), &vb.pp("encoder"))?,
@@ -35,7 +36,8 @@ impl EncoderDecoder {
     /// For inference.
     pub(crate) fn pack(&mut self) -> Result<()> {
         self.encoder.pack()?;
-        self.full.pack()
+        self.full.pack()?;
+        self.decoder.iter_mut().try_for_each(DeconvBlock::pack)
     }
 }
 

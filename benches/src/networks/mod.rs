@@ -2,7 +2,6 @@
 
 mod encoder_decoder;
 mod resnet;
-mod unit;
 
 pub(crate) use encoder_decoder::EncoderDecoder;
 pub(crate) use resnet::{ResNet, ResNetConfig};

@@ -161,13 +161,15 @@ impl BatchNorm2d {
         self.running_var.as_detached_tensor()
     }
 
-    /// Weight and bias of a convolution that computes `norm(conv(x))` with the running statistics.
+    /// Weight and bias of a convolution that computes `norm(conv(x))` with the running statistics;
+    /// `dim` is the dimension of the weight that counts output channels: 0, of a transposed
+    /// convolution 1.
     ///
     /// ```text
     /// W' = W · s,  b' = b_norm + (b − μ) · s,  s = w_norm / √(σ² + ε), per output channel
     /// ```
     ///
-    /// Computed in f64. The weight is `(channels, …)`, the bias `(channels)`.
+    /// Computed in f64. The bias is `(channels)`.
     ///
     /// # Examples
     ///
@@ -181,7 +183,7 @@ impl BatchNorm2d {
     /// let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(4).with_eps(3.), vb)?; // μ = 0, σ² = 1
     ///
     /// let weight = Tensor::ones((4, 2, 3, 3), DType::F32, &Device::Cpu)?;
-    /// let (weight, bias) = norm.fold(&weight, None)?;
+    /// let (weight, bias) = norm.fold(&weight, None, 0)?;
     /// assert_eq!(weight.mean_all()?.to_scalar::<f32>()?, 0.5);
     /// assert_eq!(bias.to_vec1::<f32>()?, [0.; 4]);
     /// # Ok::<(), candle_core::Error>(())
@@ -189,8 +191,13 @@ impl BatchNorm2d {
     ///
     /// # Errors
     ///
-    /// If the first dimension of the weight, or the bias, has another size.
-    pub fn fold(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    /// If that dimension of the weight, or the bias, has another size.
+    pub fn fold(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        dim: usize,
+    ) -> Result<(Tensor, Tensor)> {
         let wide = |x: &Tensor| x.detach().to_dtype(DType::F64);
         let mut scale = (wide(&self.running_var())? + self.eps)?.sqrt()?.recip()?;
         if let Some(weight) = &self.weight {
@@ -205,7 +212,10 @@ impl BatchNorm2d {
             shift = (shift + wide(bias)?)?;
         }
         let mut shape = vec![1; weight.rank()];
-        shape[0] = scale.elem_count();
+        let Some(size) = shape.get_mut(dim) else {
+            bail!("`{}`: a weight {:?} has no dimension {dim}", self.name, weight.dims())
+        };
+        *size = scale.elem_count();
         let folded = wide(weight)?.broadcast_mul(&scale.reshape(shape)?)?;
         Ok((folded.to_dtype(weight.dtype())?, shift.to_dtype(weight.dtype())?))
     }

@@ -2,9 +2,7 @@ use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use ocellus_ops::Padding;
 
-use crate::{
-    BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig, Dropout, Linear, LinearConfig, Noise,
-};
+use crate::{Conv2d, Conv2dConfig, ConvNorm2d, Dropout, Linear, LinearConfig, Noise};
 
 /// Configuration of [`ConvBlock`].
 ///
@@ -100,9 +98,12 @@ impl ConvBlockConfig {
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ConvBlock {
-    conv: Conv2d,
-    norm: Option<BatchNorm2d>,
+pub struct ConvBlock(Inner);
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Plain(Conv2d),
+    Normalized(ConvNorm2d),
 }
 
 impl ConvBlock {
@@ -112,19 +113,32 @@ impl ConvBlock {
     ///
     /// As [`Conv2d::new`] and [`BatchNorm2d::new`].
     pub fn new(config: &ConvBlockConfig, vb: VarBuilder) -> Result<Self> {
-        let norm = BatchNorm2dConfig::new(config.conv.out_channels);
-        Ok(Self {
-            conv: Conv2d::new(&config.conv, vb.pp("conv"))?,
-            norm: config.batch_norm.then(|| BatchNorm2d::new(&norm, vb.pp("bn"))).transpose()?,
-        })
+        let conv = vb.pp("conv");
+        Ok(Self(if config.batch_norm {
+            Inner::Normalized(ConvNorm2d::new(&config.conv, conv, vb.pp("bn"))?)
+        } else {
+            Inner::Plain(Conv2d::new(&config.conv, conv)?)
+        }))
+    }
+
+    /// Makes one convolution of a normalized block, for inference: see [`ConvNorm2d::pack`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ConvNorm2d::pack`].
+    pub fn pack(&mut self) -> Result<()> {
+        match &mut self.0 {
+            Inner::Plain(_) => Ok(()),
+            Inner::Normalized(unit) => unit.pack(),
+        }
     }
 }
 
 impl ModuleT for ConvBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        match &self.norm {
-            Some(norm) => ocellus_ops::relu(&norm.forward_t(&self.conv.forward(x)?, train)?),
-            None => self.conv.forward_relu(x),
+        match &self.0 {
+            Inner::Plain(conv) => conv.forward_relu(x),
+            Inner::Normalized(unit) => unit.forward_relu_t(x, None, train),
         }
     }
 }

@@ -71,7 +71,7 @@ impl ConvNorm2d {
     /// If a parameter is on a device that fails.
     pub fn pack(&mut self) -> Result<()> {
         if let State::Layers { conv, norm } = &self.0 {
-            let (weight, bias) = norm.fold(conv.weight(), conv.bias())?;
+            let (weight, bias) = norm.fold(conv.weight(), conv.bias(), 0)?;
             self.0 = State::Packed(conv.packed(&weight, Some(&bias))?);
         }
         Ok(())
@@ -116,9 +116,9 @@ impl ModuleT for ConvNorm2d {
     }
 }
 
-fn refuse_training(train: bool) -> Result<()> {
+pub(crate) fn refuse_training(train: bool) -> Result<()> {
     if train {
-        bail!("ConvNorm2d is packed for inference and cannot be trained: build it anew")
+        bail!("the layer is packed for inference and cannot be trained: build it anew")
     }
     Ok(())
 }

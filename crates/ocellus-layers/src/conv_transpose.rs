@@ -77,6 +77,34 @@ impl ConvTranspose2d {
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
+
+    /// [`forward`](Module::forward) and ReLU in one: faster than the two, and with less memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::VarBuilder;
+    /// use ocellus_layers::{ConvTranspose2d, ConvTranspose2dConfig};
+    ///
+    /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    /// let layer = ConvTranspose2d::new(&ConvTranspose2dConfig::new(8, 4, 3), vb)?;
+    /// let y = layer.forward_relu(&Tensor::ones((1, 8, 3, 5), DType::F32, &Device::Cpu)?)?;
+    /// assert_eq!(y.dims(), [1, 4, 5, 7]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As `forward`.
+    pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
+        ocellus_ops::conv_transpose2d_relu(x, &self.weight, self.bias.as_ref(), &self.op)
+    }
+
+    /// The same with other parameters, for inference.
+    pub(crate) fn with_parameters(&self, weight: &Tensor, bias: &Tensor) -> Self {
+        Self { weight: weight.detach(), bias: Some(bias.detach()), op: self.op }
+    }
 }
 
 impl Module for ConvTranspose2d {

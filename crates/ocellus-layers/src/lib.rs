@@ -23,6 +23,7 @@
 //! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
 //! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
 //! | [`ConvNorm2d`] | convolution and batch normalization, packed into one for inference |
+//! | [`DeconvBlock`] | transposed convolution, batch normalization, ReLU |
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
 //! | [`LinearBlock`] | linear, ReLU, dropout |
@@ -43,6 +44,7 @@ mod conv;
 mod conv_config;
 mod conv_norm;
 mod conv_transpose;
+mod deconv_block;
 mod dropout;
 mod init;
 mod linear;
@@ -57,6 +59,7 @@ pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_config::ConvConfig;
 pub use conv_norm::ConvNorm2d;
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
+pub use deconv_block::DeconvBlock;
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};
 pub use noise::Noise;
