@@ -22,6 +22,7 @@
 //! | [`adaptive_max_pool2d`], [`adaptive_avg_pool2d`], [`global_avg_pool2d`] | the same of bins, for a given output size |
 //! | [`upsample_nearest2d`], [`upsample_bilinear2d`] | resizing, with the [`Alignment`] of PyTorch or TensorFlow 1 |
 //! | [`batch_norm`], [`batch_norm_inference`] | normalization per channel, and the [`BatchStatistics`] |
+//! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
@@ -60,7 +61,9 @@ mod testing;
 mod upsample;
 
 pub use allocator::CachingAllocator;
-pub use batch_norm::{BatchStatistics, batch_norm, batch_norm_inference};
+pub use batch_norm::{
+    BatchStatistics, batch_norm, batch_norm_inference, batch_norm_inference_relu, batch_norm_relu,
+};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,

@@ -1,7 +1,8 @@
 use candle_core::{Device, Result, Tensor};
 
+use super::blocks::Blocks;
 use crate::cpu::{Float, read};
-use crate::parallel::{pieces_of, sum};
+use crate::parallel::{sums, wide};
 
 /// Mean and variance of each channel of a batch; no gradient flows through them.
 ///
@@ -24,32 +25,41 @@ pub(super) struct Moments {
     pub(super) var: f64,
 }
 
+/// Of a block: the mean, and the sum of squared deviations from it.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    mean: f64,
+    squares: f64,
+}
+
 /// The moments of each channel of a CPU tensor `(batch, channels, …)`.
 pub(super) fn moments<T: Float>(x: &Tensor) -> Result<Vec<Moments>> {
-    let x = read::<T>(x).map(|values| (values, x.dims()))?;
-    let (x, dims): (&[T], _) = (&x.0, x.1);
-    let (batch, channels) = (dims[0], dims[1]);
-    let plane: usize = dims[2..].iter().product();
-    // Two passes over a plane, which the second finds in the cache: no squares cancel.
-    let mut planes = vec![(0., 0.); batch * channels];
-    pieces_of(&mut planes, 1, x.len(), |i, moments| {
-        let x = &x[i * plane..][..plane];
-        let mean = sum(x, x, |x, _| x) / plane as f64;
-        moments[0] = (mean, sum(x, x, |x, _| (x - mean) * (x - mean)));
-    });
+    let (values, blocks) = (read::<T>(x)?, Blocks::new(x.dims()));
+    let parts = blocks.map(|block| part(block.of(&values)));
     let channel = |c: usize| {
-        let (mut count, mut mean, mut squares) = (0., 0., 0.);
-        let size = plane as f64;
-        for &(plane_mean, plane_squares) in planes[c..].iter().step_by(channels) {
-            let delta: f64 = plane_mean - mean;
-            let total = count + size;
-            squares += plane_squares + delta * delta * count * size / total;
-            mean += delta * size / total;
-            count = total;
-        }
-        Moments { mean, var: squares / count }
+        let parts = || blocks.of_channel(&parts, c).map(|(block, part)| (block.len as f64, part));
+        let count: f64 = parts().map(|(len, _)| len).sum();
+        let mean = parts().map(|(len, part)| len * part.mean).sum::<f64>() / count;
+        let squares =
+            |(len, part): (f64, Part)| part.squares + len * (part.mean - mean) * (part.mean - mean);
+        Moments { mean, var: parts().map(squares).sum::<f64>() / count }
     };
-    Ok((0..channels).map(channel).collect())
+    Ok((0..x.dims()[1]).map(channel).collect())
+}
+
+/// One pass, with deviations from the first element instead of the mean. However far that lies from
+/// the others, it is one of them: of 2¹² elements, rounding errors grow by that factor at most, and
+/// f64 has digits to spare.
+#[inline(always)]
+fn part<T: Float>(x: &[T]) -> Part {
+    let (first, len) = (wide(x[0]), x.len() as f64);
+    let [sum, squares] = sums(x, x, |x, _| {
+        let deviation = wide(x) - first;
+        [deviation, deviation * deviation]
+    });
+    let squares = squares - sum * sum / len;
+    // Not `max`: a NaN shall stay one.
+    Part { mean: first + sum / len, squares: if squares < 0. { 0. } else { squares } }
 }
 
 impl BatchStatistics {

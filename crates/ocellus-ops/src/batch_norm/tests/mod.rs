@@ -1,3 +1,5 @@
+mod fused;
+
 use candle_core::{DType, Device, Result, Tensor};
 use ocellus_testing::{Golden, assert_close, fill};
 use proptest::prelude::*;
