@@ -6,7 +6,7 @@ use candle_core::WithDType;
 use rayon::prelude::*;
 
 use crate::cpu::Float;
-use crate::simd::vectorized;
+use crate::simd::{Loop, vectorized, vectorized_loop};
 
 /// Elements that one task handles at least: fewer are not worth a thread.
 pub(crate) const GRAIN: usize = 1 << 14;
@@ -93,50 +93,81 @@ pub(crate) fn pieces_of<T: Send>(
     }
 }
 
+/// `f(index)` of each index below `count`, each of which stands for `size` elements, in parallel
+/// where it pays.
+pub(crate) fn tasks<R: Clone + Default + Send>(
+    count: usize,
+    size: usize,
+    f: impl Fn(usize) -> R + Sync,
+) -> Vec<R> {
+    let mut results = vec![R::default(); count];
+    pieces_of(&mut results, 1, count * size, |index, result| result[0] = f(index));
+    results
+}
+
 /// `Σ f(x, y)` in f64, always in the same order.
-#[inline(always)]
 pub(crate) fn sum<T: Float>(x: &[T], y: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
     let [sum] = sums(x, y, |x, y| [f(wide(x), wide(y))]);
     sum
 }
 
 /// `Σ f(x, y)` of several terms at once, as [`sum`].
-#[inline(always)]
 pub(crate) fn sums<T: Float, const N: usize>(
     x: &[T],
     y: &[T],
     f: impl Fn(T, T) -> [f64; N],
 ) -> [f64; N] {
-    /// Sums side by side: two vectors of AVX-512, so that one need not wait for the other.
-    const LANES: usize = 16;
-    let mut lanes = [[0.; LANES]; N];
-    let (x_blocks, x_rest) = x.as_chunks::<LANES>();
-    let (y_blocks, y_rest) = y.as_chunks::<LANES>();
-    for (x, y) in x_blocks.iter().zip(y_blocks) {
-        for lane in 0..LANES {
-            let terms = f(x[lane], y[lane]);
-            for (lanes, term) in lanes.iter_mut().zip(terms) {
-                lanes[lane] += term;
+    vectorized_loop(Sums { x, y, f })
+}
+
+struct Sums<'a, T, F> {
+    x: &'a [T],
+    y: &'a [T],
+    f: F,
+}
+
+/// Sums side by side: two vectors of AVX-512, so that an addition need not wait for the one before.
+const LANES: usize = 16;
+
+impl<T: Float, const N: usize, F: Fn(T, T) -> [f64; N]> Loop for Sums<'_, T, F> {
+    type Output = [f64; N];
+
+    #[inline(always)]
+    fn run(self) -> [f64; N] {
+        let mut lanes = [[0.; LANES]; N];
+        let (x, x_rest) = self.x.as_chunks::<LANES>();
+        let (y, y_rest) = self.y.as_chunks::<LANES>();
+        for (x, y) in x.iter().zip(y) {
+            for lane in 0..LANES {
+                let terms = (self.f)(x[lane], y[lane]);
+                for (lanes, term) in lanes.iter_mut().zip(terms) {
+                    lanes[lane] += term;
+                }
             }
         }
-    }
-    let mut rest = [0.; N];
-    for (&x, &y) in x_rest.iter().zip(y_rest) {
-        for (rest, term) in rest.iter_mut().zip(f(x, y)) {
-            *rest += term;
-        }
-    }
-    std::array::from_fn(|n| {
-        // Halves are added to halves: fewer sums wait for one another than in a row.
-        let mut half = LANES / 2;
-        while half > 0 {
-            for lane in 0..half {
-                lanes[n][lane] += lanes[n][lane + half];
+        let mut sums = lanes.each_ref().map(total);
+        for (&x, &y) in x_rest.iter().zip(y_rest) {
+            for (sum, term) in sums.iter_mut().zip((self.f)(x, y)) {
+                *sum += term;
             }
-            half /= 2;
         }
-        lanes[n][0] + rest[n]
-    })
+        sums
+    }
+}
+
+/// The sum of the lanes, halves added to halves. Inlined, it would keep the compiler from making
+/// vectors of the lanes.
+#[inline(never)]
+fn total(lanes: &[f64; LANES]) -> f64 {
+    let mut lanes = *lanes;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::blocks::{Block, Blocks};
 use super::channel::{Channel, rectified};
 use crate::cpu::{Float, read};
 use crate::parallel::{sums, wide};
+use crate::simd::vectorized;
 
 /// The backward pass of a normalization: one pass over memory for sums, one for the gradient of x.
 pub(super) struct Backward<'a, T> {
@@ -61,13 +62,16 @@ impl<T: Float> Backward<'_, T> {
     /// The gradient where the output was positive, which is that of the residual; and its sums.
     fn masked(&self, y: &[T], gradient: &[T], wanted: bool) -> (Vec<T>, Vec<Sums>) {
         let fill = |block: Block, masked: &mut [MaybeUninit<T>]| {
-            for ((masked, &y), &g) in masked.iter_mut().zip(block.of(y)).zip(block.of(gradient)) {
-                masked.write(rectified(y, self.floor, g));
-            }
+            let outputs = masked.iter_mut().zip(block.of(y)).zip(block.of(gradient));
+            vectorized(|| {
+                outputs.for_each(|((masked, &y), &g)| {
+                    masked.write(rectified(y, self.floor, g));
+                });
+            });
             if !wanted {
                 return Sums::default();
             }
-            // SAFETY: the loop above has written all.
+            // SAFETY: all have just been written.
             let masked = unsafe { masked.assume_init_ref() };
             self.channels[block.channel].sums(block.of(self.x), masked, T::nan())
         };
@@ -95,14 +99,18 @@ impl<T: Float> Backward<'_, T> {
             let channel = self.channels[block.channel];
             let inputs = dx.iter_mut().zip(block.of(self.x)).zip(block.of(gradient));
             match &moments {
-                None => inputs.for_each(|((dx, &x), &g)| {
-                    dx.write(channel.scaled(rectified(channel.at(x), floor, g)));
+                None => vectorized(|| {
+                    inputs.for_each(|((dx, &x), &g)| {
+                        dx.write(channel.scaled(rectified(channel.at(x), floor, g)));
+                    });
                 }),
                 Some(moments) => {
                     let moments = moments[block.channel];
-                    inputs.for_each(|((dx, &x), &g)| {
-                        let g = rectified(channel.at(x), floor, g);
-                        dx.write(channel.through(moments, g, x));
+                    vectorized(|| {
+                        inputs.for_each(|((dx, &x), &g)| {
+                            let g = rectified(channel.at(x), floor, g);
+                            dx.write(channel.through(moments, g, x));
+                        });
                     });
                 }
             }
@@ -127,7 +135,6 @@ fn tracked(x: &Tensor, f: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tens
 
 impl<T: Float> Channel<T> {
     /// The sums of a gradient, which counts where the outputs exceed the floor.
-    #[inline(always)]
     fn sums(&self, x: &[T], gradient: &[T], floor: T) -> Sums {
         sums(x, gradient, |x, g| {
             let g = wide(rectified(self.at(x), floor, g));

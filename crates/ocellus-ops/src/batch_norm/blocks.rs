@@ -2,11 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use rayon::prelude::*;
-
 use crate::cpu::{Float, Output};
-use crate::parallel::GRAIN;
-use crate::simd::vectorized;
+use crate::parallel::tasks;
 
 /// Elements of a block at most: a few such blocks stay in the cache of a core.
 const SIZE: usize = 1 << 12;
@@ -60,16 +57,7 @@ impl Blocks {
 
     /// `f` of each block, in parallel where it pays.
     pub(super) fn map<R: Clone + Default + Send>(&self, f: impl Fn(Block) -> R + Sync) -> Vec<R> {
-        let mut results = vec![R::default(); self.count()];
-        let together = (GRAIN / self.plane.clamp(1, SIZE)).max(1);
-        results.par_chunks_mut(together).enumerate().for_each(|(task, results)| {
-            vectorized(|| {
-                for (index, result) in (task * together..).zip(results) {
-                    *result = f(self.block(index));
-                }
-            });
-        });
-        results
+        tasks(self.count(), self.plane.min(SIZE), |index| f(self.block(index)))
     }
 
     /// As [`map`](Self::map), where `f` also writes the block's elements of a new tensor.

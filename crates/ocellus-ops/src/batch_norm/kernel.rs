@@ -10,6 +10,7 @@ use super::blocks::{Block, Blocks};
 use super::channel::{Channel, rectified};
 use super::statistics::Moments;
 use crate::cpu::{Float, dispatch, read, view};
+use crate::simd::vectorized;
 
 /// `(x − mean) / √(var + ε) · weight + bias`, plus a residual if there is one, channel by channel;
 /// then ReLU if asked for.
@@ -66,16 +67,18 @@ impl Normalize {
             let channel = channels[block.channel];
             let outputs = y.iter_mut().zip(block.of(&x));
             match &residual {
-                None => outputs.for_each(|(y, &x)| {
-                    let sum = channel.at(x);
-                    y.write(rectified(sum, floor, sum));
+                None => vectorized(|| {
+                    outputs.for_each(|(y, &x)| {
+                        let sum = channel.at(x);
+                        y.write(rectified(sum, floor, sum));
+                    });
                 }),
-                Some(residual) => {
+                Some(residual) => vectorized(|| {
                     outputs.zip(block.of(residual)).for_each(|((y, &x), &residual)| {
                         let sum = channel.at(x) + residual;
                         y.write(rectified(sum, floor, sum));
                     });
-                }
+                }),
             }
         };
         // SAFETY: a block of y has as many elements as those of x and the residual.

@@ -50,7 +50,6 @@ pub(super) fn moments<T: Float>(x: &Tensor) -> Result<Vec<Moments>> {
 /// One pass, with deviations from the first element instead of the mean. However far that lies from
 /// the others, it is one of them: of 2¹² elements, rounding errors grow by that factor at most, and
 /// f64 has digits to spare.
-#[inline(always)]
 fn part<T: Float>(x: &[T]) -> Part {
     let (first, len) = (wide(x[0]), x.len() as f64);
     let [sum, squares] = sums(x, x, |x, _| {

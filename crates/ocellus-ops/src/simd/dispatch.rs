@@ -91,19 +91,42 @@ pub(crate) fn with_each_isa(mut f: impl FnMut(Isa)) {
     }
 }
 
-/// Runs `f` compiled for the best instruction set of this processor: simple loops over slices in it
-/// become loops over vectors.
-pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-    struct Loop<F>(F);
-    impl<R, F: FnOnce() -> R> Kernel<f32> for Loop<F> {
-        type Output = R;
+/// Loops over slices, that compilers make into loops over vectors.
+pub(crate) trait Loop {
+    /// What they give.
+    type Output;
+
+    /// Runs them. To be `#[inline(always)]`: what is not inlined is compiled for the lowest
+    /// processor.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs the loops compiled for the best instruction set of this processor.
+pub(crate) fn vectorized_loop<L: Loop>(f: L) -> L::Output {
+    struct Run<L>(L);
+    impl<L: Loop> Kernel<f32> for Run<L> {
+        type Output = L::Output;
         #[inline(always)]
-        unsafe fn run<S: Simd<T = f32>>(self) -> R {
-            (self.0)()
+        unsafe fn run<S: Simd<T = f32>>(self) -> L::Output {
+            self.0.run()
         }
     }
     // SAFETY: the processor has what `current` says; the kernel asks for nothing else.
-    unsafe { dispatch_f32(Isa::current(), Loop(f)) }
+    unsafe { dispatch_f32(Isa::current(), Run(f)) }
+}
+
+/// As [`vectorized_loop`]. The closure must be short, a loop or two of a few operations: compilers
+/// do not inline a longer one.
+pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+    struct Closure<F>(F);
+    impl<R, F: FnOnce() -> R> Loop for Closure<F> {
+        type Output = R;
+        #[inline(always)]
+        fn run(self) -> R {
+            (self.0)()
+        }
+    }
+    vectorized_loop(Closure(f))
 }
 
 /// Runs the kernel on f32 with the vectors of `isa`.

@@ -15,7 +15,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use dispatch::with_each_isa;
-pub(crate) use dispatch::{Isa, Kernel, dispatch_f32, vectorized};
+pub(crate) use dispatch::{Isa, Kernel, Loop, dispatch_f32, vectorized, vectorized_loop};
 pub(crate) use portable::Portable;
 
 use crate::cpu::Float;
