@@ -145,7 +145,7 @@ impl<T: Float, const N: usize, F: Fn(T, T) -> [f64; N]> Loop for Sums<'_, T, F> 
                 }
             }
         }
-        let mut sums = lanes.each_ref().map(total);
+        let mut sums = lanes.map(total);
         for (&x, &y) in x_rest.iter().zip(y_rest) {
             for (sum, term) in sums.iter_mut().zip((self.f)(x, y)) {
                 *sum += term;
@@ -158,8 +158,7 @@ impl<T: Float, const N: usize, F: Fn(T, T) -> [f64; N]> Loop for Sums<'_, T, F> 
 /// The sum of the lanes, halves added to halves. Inlined, it would keep the compiler from making
 /// vectors of the lanes.
 #[inline(never)]
-fn total(lanes: &[f64; LANES]) -> f64 {
-    let mut lanes = *lanes;
+fn total(mut lanes: [f64; LANES]) -> f64 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
