@@ -82,8 +82,7 @@ impl<T: Float> Backward<'_, T> {
 
     fn by_channel(&self, blocks: &[Sums]) -> Vec<Sums> {
         let add = |a: Sums, b: Sums| [a[0] + b[0], a[1] + b[1]];
-        let channel =
-            |c| self.blocks.of_channel(blocks, c).map(|(_, sums)| sums).fold([0.; 2], add);
+        let channel = |c| self.blocks.of_channel(blocks, c).fold([0.; 2], add);
         (0..self.channels.len()).map(channel).collect()
     }
 

@@ -25,10 +25,11 @@ pub(super) struct Moments {
     pub(super) var: f64,
 }
 
-/// Of a block: the mean, and the sum of squared deviations from it.
+/// Of a block: the sum of the elements, and of their squared deviations from their mean.
 #[derive(Clone, Copy, Default)]
 struct Part {
-    mean: f64,
+    count: f64,
+    sum: f64,
     squares: f64,
 }
 
@@ -37,11 +38,13 @@ pub(super) fn moments<T: Float>(x: &Tensor) -> Result<Vec<Moments>> {
     let (values, blocks) = (read::<T>(x)?, Blocks::new(x.dims()));
     let parts = blocks.map(|block| part(block.of(&values)));
     let channel = |c: usize| {
-        let parts = || blocks.of_channel(&parts, c).map(|(block, part)| (block.len as f64, part));
-        let count: f64 = parts().map(|(len, _)| len).sum();
-        let mean = parts().map(|(len, part)| len * part.mean).sum::<f64>() / count;
-        let squares =
-            |(len, part): (f64, Part)| part.squares + len * (part.mean - mean) * (part.mean - mean);
+        let parts = || blocks.of_channel(&parts, c);
+        let count: f64 = parts().map(|part| part.count).sum();
+        let mean = parts().map(|part| part.sum).sum::<f64>() / count;
+        let squares = |part: Part| {
+            let delta = part.sum / part.count - mean;
+            part.squares + part.count * delta * delta
+        };
         Moments { mean, var: parts().map(squares).sum::<f64>() / count }
     };
     Ok((0..x.dims()[1]).map(channel).collect())
@@ -51,14 +54,15 @@ pub(super) fn moments<T: Float>(x: &Tensor) -> Result<Vec<Moments>> {
 /// the others, it is one of them: of 2¹² elements, rounding errors grow by that factor at most, and
 /// f64 has digits to spare.
 fn part<T: Float>(x: &[T]) -> Part {
-    let (first, len) = (wide(x[0]), x.len() as f64);
+    let (first, count) = (wide(x[0]), x.len() as f64);
     let [sum, squares] = sums(x, x, |x, _| {
         let deviation = wide(x) - first;
         [deviation, deviation * deviation]
     });
-    let squares = squares - sum * sum / len;
+    let squares = squares - sum * sum / count;
     // Not `max`: a NaN shall stay one.
-    Part { mean: first + sum / len, squares: if squares < 0. { 0. } else { squares } }
+    let squares = if squares < 0. { 0. } else { squares };
+    Part { count, sum: sum + first * count, squares }
 }
 
 impl BatchStatistics {

@@ -42,7 +42,7 @@ fn inference_passes_the_suite() -> Result<()> {
         let infer = |x: &[Tensor]| {
             batch_norm_inference_relu(&x[0], x.get(3), &mean, &var, x.get(1), x.get(2), 1e-3)
         };
-        check_both(infer, &[x.clone()])?;
+        check_both(infer, std::slice::from_ref(&x))?;
         check_both(infer, &[x.clone(), weight.clone(), bias.clone()])?;
         check_both(infer, &[x.clone(), weight, bias, residual.clone()])?;
         // Statistics that track gradients get them.

@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 
 use candle_core::{Result, Shape, bail};
 
-use super::super::window::{Span, Windows};
 use super::offset::Offset;
 use super::row::{Maxima, Squares, regular, window};
 use crate::cpu::{Float, Output, UnaryKernel};
 use crate::parallel::tasks;
+use crate::pool::window::{Span, Windows};
 use crate::simd::vectorized_loop;
 
 /// How many offsets a byte can tell apart.
@@ -97,20 +97,17 @@ impl MaxPool {
         let count = x.len() / plane * rows;
         let mut offsets = Vec::new();
         let fill = |y: &Output<T>| {
-            let fill = |offsets: &Output<O>| {
+            let fill_both = |offsets: &Output<O>| {
                 tasks(count, plane / rows, |index| {
+                    let x = &x[index / rows * plane..][..plane];
                     let first = index * columns;
                     // SAFETY: each row of outputs is given to one task.
                     let to = unsafe { (y.slice(first, columns), offsets.slice(first, columns)) };
-                    self.row(
-                        &x[index / rows * plane..][..plane],
-                        self.rows.spans[index % rows],
-                        to,
-                    );
+                    self.row(x, self.rows.spans[index % rows], to);
                 });
             };
             // SAFETY: `row` writes a whole row.
-            offsets = unsafe { Output::collect(count * columns, fill) };
+            offsets = unsafe { Output::collect(count * columns, fill_both) };
         };
         // SAFETY: as above.
         let y = unsafe { Output::collect(count * columns, fill) };

@@ -1,9 +1,9 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::super::window::{Span, Windows};
 use super::offset::Offset;
 use crate::cpu::Float;
+use crate::pool::window::{Span, Windows};
 use crate::simd::Loop;
 
 /// Values and offsets of maxima, to be written.
@@ -52,7 +52,7 @@ impl<T: Float, O: Offset, const K: usize, const S: usize> Loop for Squares<'_, T
             for offset in 1..K * K {
                 let (row, column) = (offset / K, offset % K);
                 let value = strides[row][column][j][column % S];
-                let wins = value > best || value.is_nan();
+                let wins = (value > best) | value.is_nan();
                 best = if wins { value } else { best };
                 at = if wins { offset } else { at };
             }
@@ -77,9 +77,10 @@ pub(super) fn window<T: Float>(
         let x = &x[start..start + (columns - 1) * right + 1];
         for column in 0..columns {
             let value = x[column * right];
-            if value > best || value.is_nan() {
-                (best, at) = (value, row * pitch + column);
-            }
+            // Without a branch, which no processor could foresee.
+            let wins = (value > best) | value.is_nan();
+            best = if wins { value } else { best };
+            at = if wins { row * pitch + column } else { at };
         }
     }
     (best, at)

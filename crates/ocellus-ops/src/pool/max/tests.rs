@@ -2,8 +2,9 @@ use candle_core::{DType, Device, Result, Tensor};
 use ocellus_testing::{Golden, assert_close, fill, ramp};
 
 use super::max_pool2d;
-use crate::MaxPool2dConfig;
+use crate::simd::with_each_isa;
 use crate::testing::{check_both, check_golden, gradients, with_both};
+use crate::{Implementation, MaxPool2dConfig, with_implementation};
 
 fn ones(x: &Tensor, config: &MaxPool2dConfig) -> Result<(Vec<f32>, Vec<f32>)> {
     let shape = max_pool2d(x, config)?.shape().clone();
@@ -126,4 +127,52 @@ fn rejects_what_makes_no_output() -> Result<()> {
     let empty = Tensor::zeros((0, 3, 4, 4), DType::F32, &Device::Cpu)?;
     assert_eq!(max_pool2d(&empty, &new(2))?.dims(), [0, 3, 2, 2]);
     Ok(())
+}
+
+/// Small integers, so that many are equal, and a few NaN.
+fn ties((height, width): (usize, usize)) -> Result<Tensor> {
+    let value = |i: usize| if i * i % 37 == 9 { f32::NAN } else { (i * i * 7 % 11) as f32 };
+    let values: Vec<f32> = (0..2 * height * width).map(value).collect();
+    Tensor::from_vec(values, (1, 2, height, width), &Device::Cpu)
+}
+
+#[test]
+fn vectors_find_what_the_composition_finds() -> Result<()> {
+    let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let new = MaxPool2dConfig::new;
+    let stride = |kernel| new(kernel).with_stride((2, 2));
+    let configs = [
+        new(2),
+        stride(2).with_padding((1, 1)).with_ceil_mode(true),
+        stride(3),
+        stride(3).with_padding((1, 1)),
+        stride(3).with_padding((1, 1)).with_ceil_mode(true),
+        new(3).with_kernel((2, 3)).with_stride((1, 2)),
+        stride(3).with_dilation((2, 1)),
+    ];
+    for size in [(5, 5), (6, 6), (7, 33), (8, 71), (9, 136)] {
+        let x = ties(size)?;
+        for config in &configs {
+            let (y, dx) = with_implementation(Implementation::Composed, || ones(&x, config))?;
+            with_each_isa(|isa| {
+                let (found_y, found_dx) = ones(&x, config).unwrap();
+                assert_eq!(bits(found_y), bits(y.clone()), "{isa:?}, {config:?} of {size:?}");
+                assert_eq!(found_dx, dx, "{isa:?}, {config:?} of {size:?}");
+            });
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn windows_of_more_elements_than_a_byte_counts() -> Result<()> {
+    with_both(|| {
+        let mut values = vec![0f32; 2 * 20 * 30];
+        (values[577], values[600 + 13]) = (1., 2.);
+        let x = Tensor::from_vec(values.clone(), (1, 2, 20, 30), &Device::Cpu)?;
+        let (y, dx) = ones(&x, &MaxPool2dConfig::new(20).with_kernel((20, 30)))?;
+        assert_eq!(y, [1., 2.]);
+        assert_eq!(dx, values.iter().map(|v| v.min(1.)).collect::<Vec<_>>());
+        Ok(())
+    })
 }
