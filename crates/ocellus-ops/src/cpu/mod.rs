@@ -2,14 +2,12 @@
 
 mod exponential;
 mod float;
-mod matmul;
 mod output;
 mod scratch;
 mod unary;
 mod values;
 
 pub(crate) use float::{Float, dispatch, widened};
-pub(crate) use matmul::{Strided, matmul};
 pub(crate) use output::Output;
 pub(crate) use scratch::with_scratch;
 pub(crate) use unary::{UnaryKernel, apply_unary};

@@ -16,24 +16,21 @@ pub(in crate::conv) fn grad_input<T: Float>(
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
     match g.turned() {
-        Some(turned) => forward(&turned, y, Weights::Plain(&turn(g, weight)), epilogue),
-        None => transposed(g, y, weight, epilogue),
+        // Their sums are written in place.
+        Some(turned) if g.taps() == 1 => {
+            forward(&turned, y, Weights::Plain(&exchange(g, weight)), epilogue)
+        }
+        _ => transposed(g, y, weight, epilogue),
     }
 }
 
-/// The filters turned by half a turn, with input and output channels exchanged.
-fn turn<T: Float>(g: &Geometry, weight: &[T]) -> Vec<T> {
-    let (taps, depth) = (g.taps(), g.depth());
-    let mut turned = vec![T::zero(); weight.len()];
-    let filter = g.co * taps;
-    turned.par_chunks_mut(filter.max(1)).enumerate().for_each(|(channel, turned)| {
+/// Filters of one tap with input and output channels exchanged.
+fn exchange<T: Float>(g: &Geometry, weight: &[T]) -> Vec<T> {
+    let mut exchanged = vec![T::zero(); weight.len()];
+    exchanged.par_chunks_mut(g.co).enumerate().for_each(|(channel, exchanged)| {
         let (group, c) = (channel / g.ci, channel % g.ci);
-        for (o, turned) in turned.chunks_exact_mut(taps).enumerate() {
-            let source = &weight[(group * g.co + o) * depth + c * taps..][..taps];
-            for (to, &from) in turned.iter_mut().zip(source.iter().rev()) {
-                *to = from;
-            }
-        }
+        let filters = weight[group * g.co * g.ci..].chunks_exact(g.ci);
+        exchanged.iter_mut().zip(filters).for_each(|(to, filter)| *to = filter[c]);
     });
-    turned
+    exchanged
 }

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use super::phases::{Phase, Side};
+use super::stage::{channel_step, push_run};
 use crate::conv::geometry::Geometry;
 use crate::conv::vectors::Staged;
 
@@ -130,8 +131,7 @@ impl Grid {
                 }
             }
         }
-        // An odd number of cache lines: channels do not crowd in few sets of a cache.
-        stage.step = (self.copies * stage.copy).div_ceil(16) / 2 * 32 + 16;
+        stage.step = channel_step(self.copies * stage.copy);
         stage
     }
 
@@ -142,11 +142,12 @@ impl Grid {
             let from = start.max(piece.start);
             let to = (start + g.output.1).min(piece.start + piece.len);
             if from < to {
-                stage.runs.push(Staged {
+                let run = Staged {
                     image: piece.plane + row * g.output.1 + from - start,
                     stage: at + from - piece.start,
                     len: to - from,
-                });
+                };
+                push_run(&mut stage.runs, run);
             }
         }
     }

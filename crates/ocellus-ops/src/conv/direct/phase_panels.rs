@@ -1,11 +1,9 @@
 #![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 
-use std::ops::Range;
-
 use super::segments::{Segments, product};
 use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
-use crate::conv::vectors::{Staged, copy, stage_runs};
+use crate::conv::vectors::{Staged, copy};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -77,36 +75,6 @@ unsafe fn by_tap<S: Simd>(
                         to[tap * S::LANES + lane] = value;
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Copies what a block of pixels meets of some channels of y: `[channel]`, `step` apart.
-pub(super) struct StageChannels<'a, T> {
-    pub(super) y: &'a [T],
-    pub(super) plane: usize,
-    pub(super) channels: Range<usize>,
-    pub(super) runs: &'a [Staged],
-    /// What is zero after that.
-    pub(super) zeros: &'a [Range<usize>],
-    pub(super) stage: &'a mut [T],
-    pub(super) step: usize,
-}
-
-impl<T: Float> Kernel<T> for StageChannels<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<T = T>>(self) {
-        for (channel, stage) in self.channels.zip(self.stage.chunks_exact_mut(self.step)) {
-            // SAFETY: the runs lie within the planes and a row of the staging area.
-            unsafe {
-                let y = &self.y[channel * self.plane..];
-                stage_runs::<S>(y, self.plane, self.runs, stage.as_mut_ptr());
-            }
-            for zeros in self.zeros {
-                stage[zeros.clone()].fill(T::zero());
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Segments<'a, T> {
     pub(super) depth: usize,
     /// The result: row r is `c[r · 2 · lanes..]`.
     pub(super) c: *mut T,
-    /// What the sums of each row begin with; if none, with what is in `c`.
+    /// What is added to the sums of each row; if none, what is in `c`.
     pub(super) first: Option<*const T>,
 }
 
@@ -43,15 +43,6 @@ unsafe fn sum<S: Simd, const ROWS: usize>(m: Segments<S::T>) {
     // SAFETY: by the caller's promise.
     unsafe {
         let mut sums = [[S::splat(S::T::default()); 2]; ROWS];
-        let mut r = 0;
-        while r < ROWS {
-            let c = m.c.add(r * 2 * S::LANES);
-            sums[r] = match m.first {
-                Some(first) => [S::splat(*first.add(r)); 2],
-                None => [S::load(c), S::load(c.add(S::LANES))],
-            };
-            r += 1;
-        }
         for &(a, b) in m.starts {
             let mut a = m.a.add(a);
             let mut b = m.b.map(|start| start.add(b));
@@ -68,11 +59,16 @@ unsafe fn sum<S: Simd, const ROWS: usize>(m: Segments<S::T>) {
                 b = b.map(|b| b.add(m.b_step));
             }
         }
+        // Long sums are added up from short ones: their rounding errors stay small.
         let mut r = 0;
         while r < ROWS {
             let c = m.c.add(r * 2 * S::LANES);
-            S::store(c, sums[r][0]);
-            S::store(c.add(S::LANES), sums[r][1]);
+            let before = match m.first {
+                Some(first) => [S::splat(*first.add(r)); 2],
+                None => [S::load(c), S::load(c.add(S::LANES))],
+            };
+            S::store(c, S::add(before[0], sums[r][0]));
+            S::store(c.add(S::LANES), S::add(before[1], sums[r][1]));
             r += 1;
         }
     }

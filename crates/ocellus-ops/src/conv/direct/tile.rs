@@ -2,11 +2,11 @@ use std::ops::Range;
 
 use crate::conv::geometry::Geometry;
 
-/// Output pixels of a tile, about: as many columns as a product needs to run at full speed.
-const PIXELS: usize = 512;
+/// Output pixels of a tile, about: a panel of them lies in a level-1 cache.
+const PIXELS: usize = 256;
 
-/// Rows of the column matrix made at a time, about: with [`PIXELS`] columns they fill half of a
-/// level-2 cache of 2 MB in f32.
+/// Channels times taps of a part, about: their sums for a few hundred filters lie in a level-2
+/// cache.
 const DEPTH: usize = 512;
 
 /// Part of the output: some rows of one image, or some whole images.
@@ -45,7 +45,7 @@ pub(super) fn tiles(g: &Geometry) -> Vec<Tile> {
         .collect()
 }
 
-/// Cuts the channels of x in a group such that each part makes about [`DEPTH`] rows of columns.
+/// Cuts the channels of x in a group such that each part has about [`DEPTH`] channels times taps.
 pub(super) fn channel_parts(g: &Geometry) -> Vec<Range<usize>> {
     cut(g.ci, (DEPTH / g.taps()).max(1))
 }

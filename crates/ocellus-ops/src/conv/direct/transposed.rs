@@ -6,8 +6,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::grid::{Grid, Stage};
-use super::phase_panels::{Interleave, MultiplyPhase, PackTaps, StageChannels};
+use super::phase_panels::{Interleave, MultiplyPhase, PackTaps};
 use super::phases::{Phase, Side};
+use super::stage::StageChannels;
 use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
@@ -193,7 +194,7 @@ impl<'a, T: Float> Work<'a, T> {
             staged.fill(T::zero());
             for channels in parts {
                 let kernel = StageChannels {
-                    y: self.y,
+                    image: self.y,
                     plane: g.output_plane(),
                     channels: channels.clone(),
                     runs: &stage.runs,

@@ -9,6 +9,7 @@ mod large;
 mod naive;
 mod packed;
 mod transposed;
+mod vector_gradients;
 mod vectors;
 mod winograd;
 
