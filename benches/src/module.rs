@@ -202,11 +202,11 @@ impl Module {
             Self::BatchNorm { add, relu: positive } => {
                 let norm = BatchNorm2d::new(&BatchNorm2dConfig::new(channels), vb)?;
                 Rc::new(move |x, train| {
-                    let mut y = norm.forward_t(&x[0], train)?;
-                    if add {
-                        y = (y + &x[1])?;
+                    if positive {
+                        return Ok(vec![norm.forward_relu_t(&x[0], x.get(1), train)?]);
                     }
-                    Ok(vec![if positive { relu(&y)? } else { y }])
+                    let y = norm.forward_t(&x[0], train)?;
+                    Ok(vec![if add { (y + &x[1])? } else { y }])
                 })
             }
             Self::Vgg16 => {

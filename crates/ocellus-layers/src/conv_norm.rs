@@ -1,6 +1,6 @@
 use candle_core::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use ocellus_ops::{PackedConv2d, relu};
+use ocellus_ops::PackedConv2d;
 
 use crate::{BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig};
 
@@ -93,13 +93,7 @@ impl ConvNorm2d {
                 refuse_training(train)?;
                 conv.forward_fused(x, residual, true)
             }
-            State::Layers { conv, norm } => {
-                let y = norm.forward_t(&conv.forward(x)?, train)?;
-                relu(&match residual {
-                    Some(residual) => (y + residual)?,
-                    None => y,
-                })
-            }
+            State::Layers { conv, norm } => norm.forward_relu_t(&conv.forward(x)?, residual, train),
         }
     }
 }

@@ -1,6 +1,5 @@
 use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
-use ocellus_ops::relu;
 
 use crate::conv_norm::refuse_training;
 use crate::{BatchNorm2d, BatchNorm2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
@@ -74,7 +73,7 @@ impl DeconvBlock {
 impl ModuleT for DeconvBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         match &self.norm {
-            Some(norm) => relu(&norm.forward_t(&self.deconv.forward(x)?, train)?),
+            Some(norm) => norm.forward_relu_t(&self.deconv.forward(x)?, None, train),
             None => {
                 refuse_training(train)?;
                 self.deconv.forward_relu(x)
