@@ -29,7 +29,9 @@ const HUGE: usize = 2 << 20;
 /// its global allocator pays for each block once. It holds the memory of its peak until it ends, or
 /// until [`Self::release`].
 ///
-/// Blocks of four MiB and more ask Linux for huge pages.
+/// Blocks of four MiB and more ask Linux for huge pages. Those that were asked for with zeros and come
+/// back so are not cleared again: Linux maps them to one page of zeros until they are written to.
+/// candle's backward pass adds each gradient to such a block.
 ///
 /// # Examples
 ///
@@ -50,7 +52,47 @@ const HUGE: usize = 2 << 20;
 #[derive(Debug)]
 pub struct CachingAllocator {
     classes: [Mutex<List>; CLASSES],
+    zeros: Mutex<Zeros>,
     kept: AtomicUsize,
+}
+
+/// How many blocks of zeros are kept.
+const MOST_ZEROS: usize = 64;
+
+/// Blocks that nobody uses and that have no memory behind them: they read as zeros. Their addresses
+/// lie apart, for nothing may be written to them.
+#[derive(Debug)]
+struct Zeros {
+    /// Address and size.
+    blocks: [(*mut u8, usize); MOST_ZEROS],
+    count: usize,
+}
+
+// SAFETY: the blocks have no other user.
+unsafe impl Send for Zeros {}
+
+impl Zeros {
+    const fn new() -> Self {
+        Self { blocks: [(null_mut(), 0); MOST_ZEROS], count: 0 }
+    }
+
+    fn pop(&mut self, bytes: usize) -> Option<*mut u8> {
+        let found = self.blocks[..self.count].iter().rposition(|&(_, size)| size == bytes)?;
+        let (block, _) = self.blocks[found];
+        self.count -= 1;
+        self.blocks[found] = self.blocks[self.count];
+        Some(block)
+    }
+
+    /// Whether there was room for it.
+    fn push(&mut self, block: *mut u8, bytes: usize) -> bool {
+        let room = self.count < MOST_ZEROS;
+        if room {
+            self.blocks[self.count] = (block, bytes);
+            self.count += 1;
+        }
+        room
+    }
 }
 
 /// Blocks that nobody uses. Each holds the address of the next: a list that lay elsewhere would have
@@ -109,6 +151,7 @@ impl CachingAllocator {
     pub const fn new() -> Self {
         Self {
             classes: [const { Mutex::new(List(null_mut())) }; CLASSES],
+            zeros: Mutex::new(Zeros::new()),
             kept: AtomicUsize::new(0),
         }
     }
@@ -122,7 +165,7 @@ impl CachingAllocator {
     pub fn release(&self) {
         let mut bytes = LEAST;
         while let Some((index, size)) = class(bytes) {
-            while let Some(block) = self.take(index, size) {
+            while let Some(block) = self.take(index, size).or_else(|| self.take_zeros(size)) {
                 // SAFETY: it was allocated so, and nobody uses it.
                 unsafe { System.dealloc(block, whole(size)) };
             }
@@ -134,6 +177,51 @@ impl CachingAllocator {
         let block = self.classes[index].lock().ok()?.pop()?;
         self.kept.fetch_sub(bytes, Ordering::Relaxed);
         Some(block)
+    }
+
+    /// A block that reads as zeros.
+    fn take_zeros(&self, bytes: usize) -> Option<*mut u8> {
+        self.zeros.lock().ok()?.pop(bytes)
+    }
+
+    /// Keeps a block as zeros if it seems to hold nothing else, and there is room.
+    fn keep_zeros(&self, block: *mut u8, bytes: usize) -> bool {
+        // SAFETY: the block is ours, and what is not zero after all becomes zero.
+        whole(bytes).align() == HUGE
+            && unsafe { seems_zero(block, bytes) && clear_by_system(block, bytes) }
+            && self.zeros.lock().is_ok_and(|mut zeros| zeros.push(block, bytes))
+    }
+}
+
+/// Whether some words of a block are zero.
+///
+/// # Safety
+///
+/// The block must be readable.
+unsafe fn seems_zero(block: *const u8, bytes: usize) -> bool {
+    const SAMPLES: usize = 61;
+    let words = bytes / size_of::<u64>();
+    let word = |i: usize| block.cast::<u64>().wrapping_add(i * (words / SAMPLES));
+    // SAFETY: within the block, whose begin is aligned; volatile, since nobody may have written yet.
+    (0..SAMPLES).all(|i| unsafe { word(i).read_volatile() } == 0)
+}
+
+/// Gives the memory behind a block back to the system, so that it reads as zeros. False where that
+/// cannot be.
+///
+/// # Safety
+///
+/// The block must be ours, whole pages, and hold nothing of worth.
+unsafe fn clear_by_system(block: *mut u8, bytes: usize) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: by the caller's promise.
+        unsafe { libc::madvise(block.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (block, bytes);
+        false
     }
 }
 
@@ -175,7 +263,10 @@ unsafe impl GlobalAlloc for CachingAllocator {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match class(layout.size()) {
-            Some(_) if layout.align() <= ALIGN => {
+            Some((_, bytes)) if layout.align() <= ALIGN => {
+                if let Some(block) = self.take_zeros(bytes) {
+                    return block;
+                }
                 // SAFETY: by the caller's promise.
                 let block = unsafe { self.alloc(layout) };
                 if !block.is_null() {
@@ -192,6 +283,9 @@ unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class(layout.size()) {
             Some((index, bytes)) if layout.align() <= ALIGN => {
+                if self.keep_zeros(block, bytes) {
+                    return;
+                }
                 if let Ok(mut list) = self.classes[index].lock() {
                     // SAFETY: the caller gives it back, and its size is of this class.
                     unsafe { list.push(block) };
@@ -246,7 +340,36 @@ mod tests {
                 allocator.dealloc(b, layout);
             }
         }
-        assert!(allocator.kept() >= LEAST + (9 << 20));
+        assert!(allocator.kept() > LEAST);
+        allocator.release();
+        assert_eq!(allocator.kept(), 0);
+    }
+
+    #[test]
+    fn blocks_that_were_only_read_are_not_cleared_again() {
+        let allocator = CachingAllocator::new();
+        let layout = Layout::from_size_align(9 << 20, 8).expect("a layout");
+        // SAFETY: allocated and freed with the same layout, written within its size.
+        unsafe {
+            let a = allocator.alloc_zeroed(layout);
+            allocator.dealloc(a, layout);
+            assert_eq!(allocator.kept(), 0, "it has no memory");
+            let b = allocator.alloc_zeroed(layout);
+            assert!(!cfg!(target_os = "linux") || a == b);
+            b.add(9).write(1); // Where nobody looks.
+            allocator.dealloc(b, layout);
+            let c = allocator.alloc_zeroed(layout);
+            let bytes = std::slice::from_raw_parts(c, layout.size());
+            assert!(bytes.iter().all(|&b| b == 0));
+            allocator.dealloc(c, layout);
+            // More than are remembered.
+            let blocks: Vec<_> =
+                (0..MOST_ZEROS + 2).map(|_| allocator.alloc_zeroed(layout)).collect();
+            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
+            let d = allocator.alloc(layout);
+            d.write_bytes(7, layout.size());
+            allocator.dealloc(d, layout);
+        }
         allocator.release();
         assert_eq!(allocator.kept(), 0);
     }
