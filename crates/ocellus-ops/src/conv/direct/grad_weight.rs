@@ -32,6 +32,7 @@ const PARTIALS: usize = 64 << 20;
 pub(in crate::conv) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
     // What the unchecked copies of the kernels rely on.
     assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
+    assert_eq!(grad.len(), g.output_shape().iter().product::<usize>());
     let (tiles, parts) = (tiles(g), channel_parts(g));
     let size = g.groups * g.co * g.depth();
     if size == 0 || tiles.is_empty() {
