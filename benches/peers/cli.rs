@@ -53,7 +53,8 @@ pub(crate) struct Settings {
     /// Threads of ours and of each peer.
     #[arg(long, global = true, default_value_t = 2, value_name = "N")]
     pub(crate) threads: usize,
-    /// Lets the C library keep freed memory, in ours and the peers: no page faults on large results.
+    /// Lets the C library of the peers keep freed memory: no page faults on large results. Ours runs with
+    /// `CachingAllocator` in any case.
     #[arg(long, global = true)]
     pub(crate) keep_memory: bool,
     /// The Python interpreter that has the peers.

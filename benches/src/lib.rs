@@ -10,6 +10,12 @@
 //! | [`Prepared`], [`Library`] | a case with weights and inputs, by our operations or candle's |
 //! | [`bench()`] | the main function of a criterion benchmark |
 
+use ocellus::ops::CachingAllocator;
+
+/// As in the examples: ours runs as a program is advised to.
+#[global_allocator]
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
+
 mod case;
 mod cases;
 mod harness;

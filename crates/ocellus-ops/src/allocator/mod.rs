@@ -1,9 +1,13 @@
 #![allow(unsafe_code, reason = "an allocator")]
 
+mod zeros;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zeros::Zeros;
 
 /// Smaller blocks are left to the system's allocator, which keeps them itself.
 const LEAST: usize = 1 << 18;
@@ -56,45 +60,6 @@ pub struct CachingAllocator {
     kept: AtomicUsize,
 }
 
-/// How many blocks of zeros are kept.
-const MOST_ZEROS: usize = 64;
-
-/// Blocks that nobody uses and that have no memory behind them: they read as zeros. Their addresses
-/// lie apart, for nothing may be written to them.
-#[derive(Debug)]
-struct Zeros {
-    /// Address and size.
-    blocks: [(*mut u8, usize); MOST_ZEROS],
-    count: usize,
-}
-
-// SAFETY: the blocks have no other user.
-unsafe impl Send for Zeros {}
-
-impl Zeros {
-    const fn new() -> Self {
-        Self { blocks: [(null_mut(), 0); MOST_ZEROS], count: 0 }
-    }
-
-    fn pop(&mut self, bytes: usize) -> Option<*mut u8> {
-        let found = self.blocks[..self.count].iter().rposition(|&(_, size)| size == bytes)?;
-        let (block, _) = self.blocks[found];
-        self.count -= 1;
-        self.blocks[found] = self.blocks[self.count];
-        Some(block)
-    }
-
-    /// Whether there was room for it.
-    fn push(&mut self, block: *mut u8, bytes: usize) -> bool {
-        let room = self.count < MOST_ZEROS;
-        if room {
-            self.blocks[self.count] = (block, bytes);
-            self.count += 1;
-        }
-        room
-    }
-}
-
 /// Blocks that nobody uses. Each holds the address of the next: a list that lay elsewhere would have
 /// to be allocated, within an allocation.
 #[derive(Debug)]
@@ -140,7 +105,7 @@ fn class(size: usize) -> Option<(usize, usize)> {
 
 /// How the system is asked for a block of a class.
 fn whole(bytes: usize) -> Layout {
-    let align = if bytes >= 2 * HUGE { HUGE } else { ALIGN };
+    let align = if is_huge(bytes) { HUGE } else { ALIGN };
     // SAFETY: powers of two, and a class's bytes are far below the largest size.
     unsafe { Layout::from_size_align_unchecked(bytes, align) }
 }
@@ -179,50 +144,35 @@ impl CachingAllocator {
         Some(block)
     }
 
-    /// A block that reads as zeros.
+    /// A block that reads as zeros without having been cleared.
     fn take_zeros(&self, bytes: usize) -> Option<*mut u8> {
-        self.zeros.lock().ok()?.pop(bytes)
+        self.zeros.lock().ok()?.take(bytes)
     }
 
-    /// Keeps a block as zeros if it seems to hold nothing else, and there is room.
-    fn keep_zeros(&self, block: *mut u8, bytes: usize) -> bool {
-        // SAFETY: the block is ours, and what is not zero after all becomes zero.
-        whole(bytes).align() == HUGE
-            && unsafe { seems_zero(block, bytes) && clear_by_system(block, bytes) }
-            && self.zeros.lock().is_ok_and(|mut zeros| zeros.push(block, bytes))
+    /// Remembers that a block is handed out with zeros.
+    fn lend_zeros(&self, block: *mut u8, bytes: usize) {
+        if is_huge(bytes)
+            && let Ok(mut zeros) = self.zeros.lock()
+        {
+            zeros.lend(block, bytes);
+        }
     }
-}
 
-/// Whether some words of a block are zero.
-///
-/// # Safety
-///
-/// The block must be readable.
-unsafe fn seems_zero(block: *const u8, bytes: usize) -> bool {
-    const SAMPLES: usize = 61;
-    let words = bytes / size_of::<u64>();
-    let word = |i: usize| block.cast::<u64>().wrapping_add(i * (words / SAMPLES));
-    // SAFETY: within the block, whose begin is aligned; volatile, since nobody may have written yet.
-    (0..SAMPLES).all(|i| unsafe { word(i).read_volatile() } == 0)
-}
-
-/// Gives the memory behind a block back to the system, so that it reads as zeros. False where that
-/// cannot be.
-///
-/// # Safety
-///
-/// The block must be ours, whole pages, and hold nothing of worth.
-unsafe fn clear_by_system(block: *mut u8, bytes: usize) -> bool {
-    #[cfg(target_os = "linux")]
-    {
+    /// Takes a block back among those of zeros, if it came from there and seems unchanged.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may use the block.
+    unsafe fn keep_zeros(&self, block: *mut u8, bytes: usize) -> bool {
         // SAFETY: by the caller's promise.
-        unsafe { libc::madvise(block.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+        is_huge(bytes)
+            && self.zeros.lock().is_ok_and(|mut zeros| unsafe { zeros.keep(block, bytes) })
     }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (block, bytes);
-        false
-    }
+}
+
+/// Whether blocks of that size consist of huge pages.
+const fn is_huge(bytes: usize) -> bool {
+    bytes >= 2 * HUGE
 }
 
 impl Default for CachingAllocator {
@@ -272,6 +222,7 @@ unsafe impl GlobalAlloc for CachingAllocator {
                 if !block.is_null() {
                     // SAFETY: the block has at least that size.
                     unsafe { block.write_bytes(0, layout.size()) };
+                    self.lend_zeros(block, bytes);
                 }
                 block
             }
@@ -283,7 +234,8 @@ unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class(layout.size()) {
             Some((index, bytes)) if layout.align() <= ALIGN => {
-                if self.keep_zeros(block, bytes) {
+                // SAFETY: the caller gives it back.
+                if unsafe { self.keep_zeros(block, bytes) } {
                     return;
                 }
                 if let Ok(mut list) = self.classes[index].lock() {
@@ -364,7 +316,7 @@ mod tests {
             allocator.dealloc(c, layout);
             // More than are remembered.
             let blocks: Vec<_> =
-                (0..MOST_ZEROS + 2).map(|_| allocator.alloc_zeroed(layout)).collect();
+                (0..zeros::MOST + 2).map(|_| allocator.alloc_zeroed(layout)).collect();
             blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
             let d = allocator.alloc(layout);
             d.write_bytes(7, layout.size());
