@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ocellus::candle::safetensors;
+use ocellus::ops::tune_threads;
 use ocellus_benches::{Case, Library, Prepared, all_cases};
 
 use crate::machine;
 use crate::protocol::{Reply, Request};
 
 pub(crate) fn serve() -> Result<()> {
+    tune_threads();
     let mut server = Server::default();
     for line in stdin().lock().lines() {
         let request = serde_json::from_str(&line?)?;

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ocellus::candle::Result;
+use ocellus::ops::tune_threads;
 
 use crate::{Case, Library, Prepared};
 
@@ -12,6 +13,7 @@ use crate::{Case, Library, Prepared};
 ///
 /// If a case does not run.
 pub fn bench(cases: &[Case]) -> Result<()> {
+    tune_threads();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))

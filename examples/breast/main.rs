@@ -25,13 +25,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use ocellus::ops::CachingAllocator;
+use ocellus::ops::{CachingAllocator, tune_threads};
 
 /// Every operation allocates its result: without this, the system clears each page of it.
 #[global_allocator]
 static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 fn main() -> ExitCode {
+    tune_threads();
     let Cli { command, settings } = Cli::parse();
     let outcome = match command {
         None => commands::demo(&settings),

@@ -58,6 +58,7 @@ mod simd;
 mod softmax;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod upsample;
 
 pub use allocator::CachingAllocator;
@@ -81,4 +82,5 @@ pub use reduction::Reduction;
 pub use relu::relu;
 pub use sigmoid::sigmoid;
 pub use softmax::{log_softmax, softmax};
+pub use threads::tune_threads;
 pub use upsample::{Alignment, upsample_bilinear2d, upsample_nearest2d};
