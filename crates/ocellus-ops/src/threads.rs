@@ -25,6 +25,7 @@ const SPINS: (&str, &str) = ("CANDLE_BARRIER_POOL_SPIN_LIMIT", "100");
 /// ```no_run
 /// ocellus_ops::tune_threads(); // Before anything else.
 /// ```
+#[expect(clippy::must_use_candidate, reason = "most programs go on either way")]
 pub fn tune_threads() -> bool {
     let spins = env::var_os(SPINS.0).is_some() || is_alone();
     if spins && env::var_os(SPINS.0).is_none() {
