@@ -11,6 +11,9 @@ use crate::simd::Isa;
 /// Channels from which on the transformation of tiles pays.
 const CHANNELS: usize = 16;
 
+/// Tiles from which on it pays for the gradient by the weight, which sums over them.
+const TILES: usize = 48;
+
 /// Whether Winograd's algorithm is to be used.
 fn by_winograd(g: &Geometry) -> bool {
     g.suits_winograd()
@@ -24,11 +27,15 @@ fn by_winograd(g: &Geometry) -> bool {
 /// Whether the panels of tiles would be so empty that the direct way takes no more products.
 fn has_few_tiles<T: Float>(g: &Geometry) -> bool {
     let panel = 2 * Isa::current().lanes::<T>();
-    let tiles = g.batch * g.output.0.div_ceil(4) * g.output.1.div_ceil(4);
-    let by_tiles = 36 * tiles.next_multiple_of(panel);
+    let by_tiles = 36 * tiles(g).next_multiple_of(panel);
     let by_pixels = 9 * (g.batch * g.output_plane()).next_multiple_of(panel);
     // A fifth for the transformations.
     g.algorithm == ConvAlgorithm::Auto && 5 * by_pixels <= 6 * by_tiles
+}
+
+/// Tiles of all images, for Winograd's algorithm.
+fn tiles(g: &Geometry) -> usize {
+    g.batch * g.output.0.div_ceil(4) * g.output.1.div_ceil(4)
 }
 
 /// y from x: `(batch, groups · co, oh, ow)`.
@@ -63,5 +70,10 @@ pub(super) fn grad_input<T: Float>(
 
 /// The gradient by the weight: `(groups · co, ci, kh, kw)`, from x and the gradient by y.
 pub(super) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
-    if by_winograd(g) { winograd::grad_weight(g, x, grad) } else { direct::grad_weight(g, x, grad) }
+    let few = g.algorithm == ConvAlgorithm::Auto && tiles(g) < TILES;
+    if by_winograd(g) && !few {
+        winograd::grad_weight(g, x, grad)
+    } else {
+        direct::grad_weight(g, x, grad)
+    }
 }

@@ -16,9 +16,6 @@ mod pixels;
 mod segments;
 mod stage;
 mod tile;
-
-/// Panels of a task of [`forward`]: packed filters are read once for all of them.
-const PANELS: usize = 8;
 mod transposed;
 mod weight_panels;
 
@@ -28,3 +25,6 @@ pub(super) use grad_input::grad_input;
 pub(super) use grad_weight::grad_weight;
 pub(super) use panels::PackFilters;
 pub(super) use tile::cut;
+
+/// Panels of a task of [`forward`]: packed filters are read once for all of them.
+const PANELS: usize = 8;

@@ -63,7 +63,7 @@ struct Work<'a, T> {
     epilogue: Epilogue<'a, T>,
     isa: Isa,
     tiling: Tiling,
-    /// The layout of a block of transformed tiles.
+    /// The layout of a block of transformed tiles; the last block may have fewer panels.
     input: Layout,
 }
 
@@ -72,9 +72,16 @@ impl<T: Float> Work<'_, T> {
         self.tiling.count.div_ceil(self.input.tiles())
     }
 
+    /// The layout of a block, without panels that would be empty.
+    fn layout(&self, block: usize) -> Layout {
+        let rest = self.tiling.count - block * self.input.tiles();
+        let panels = self.input.panels.min(rest.div_ceil(2 * self.input.lanes));
+        Layout { panels, ..self.input }
+    }
+
     /// The groups of tiles of a block.
     fn groups(&self, block: usize) -> Vec<Group> {
-        let Layout { lanes, panels, .. } = self.input;
+        let Layout { lanes, panels, .. } = self.layout(block);
         self.tiling.groups(self.g, block * self.input.tiles(), lanes, 2 * panels)
     }
 
@@ -84,8 +91,8 @@ impl<T: Float> Work<'_, T> {
     }
 
     /// The layout of the products for some blocks of output channels.
-    fn output(&self, chunk: &Range<usize>) -> Layout {
-        Layout { channels: chunk.len() * self.input.lanes, ..self.input }
+    fn output(&self, block: usize, chunk: &Range<usize>) -> Layout {
+        Layout { channels: chunk.len() * self.input.lanes, ..self.layout(block) }
     }
 
     /// Values of the greatest such layout.
@@ -113,7 +120,7 @@ impl<T: Float> Work<'_, T> {
                     let (v, m) = scratch.split_at_mut(self.input.len());
                     self.transform_input(block, 0..self.g.ci, v.as_mut_ptr());
                     for (chunk, u) in chunks.iter().zip(u.chunks_exact(len)) {
-                        self.multiply(layout(chunk), u, v, &inputs, chunk, m);
+                        self.multiply(layout(chunk), u, (block, v), &inputs, chunk, m);
                         self.transform_output(block, chunk, m, out);
                     }
                 });
@@ -142,7 +149,7 @@ impl<T: Float> Work<'_, T> {
                             let layout =
                                 FilterLayout { lanes, blocks: chunk.len(), inputs: inputs.len() };
                             self.transform_filters(chunk, inputs, layout, u);
-                            self.multiply(layout, u, v, inputs, chunk, m);
+                            self.multiply(layout, u, (set.start + n, v), inputs, chunk, m);
                         }
                         self.transform_output(set.start + n, chunk, m, out);
                     });
@@ -180,7 +187,7 @@ impl<T: Float> Work<'_, T> {
     /// Some channels of the tiles of a block; `to` is where the block begins.
     fn transform_input(&self, block: usize, channels: Range<usize>, to: *mut T) {
         let (geometry, groups) = (self.g, &self.groups(block));
-        let (x, layout) = (self.x, self.input);
+        let (x, layout) = (self.x, self.layout(block));
         let kernel = TransformInput { geometry, groups, x, channels, layout, to };
         // SAFETY: as above; these channels of the block are this task's.
         unsafe { T::dispatch(self.isa, kernel) };
@@ -190,13 +197,14 @@ impl<T: Float> Work<'_, T> {
         &self,
         filters: FilterLayout,
         u: &[T],
-        v: &[T],
+        (block, v): (usize, &[T]),
         inputs: &Range<usize>,
         chunk: &Range<usize>,
         m: &mut [T],
     ) {
-        let (input, output, inputs) = (self.input, self.output(chunk), inputs.clone());
-        assert!(u.len() >= filters.len() && v.len() == input.len() && m.len() >= output.len());
+        let (input, output) = (self.layout(block), self.output(block, chunk));
+        let inputs = inputs.clone();
+        assert!(u.len() >= filters.len() && v.len() >= input.len() && m.len() >= output.len());
         let (u, v, m) = (u.as_ptr(), v.as_ptr(), m.as_mut_ptr());
         let kernel = Multiply { filters, u, input, v, inputs, output, m };
         // SAFETY: as above.
@@ -204,7 +212,7 @@ impl<T: Float> Work<'_, T> {
     }
 
     fn transform_output(&self, block: usize, chunk: &Range<usize>, m: &[T], out: &Output<T>) {
-        let layout = self.output(chunk);
+        let layout = self.output(block, chunk);
         assert!(m.len() >= layout.len());
         let lanes = self.input.lanes;
         let kernel = TransformOutput {
