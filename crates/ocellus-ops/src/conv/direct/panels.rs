@@ -126,7 +126,6 @@ impl<T: Float> PackPixels<'_, T> {
                     let from = x.as_ptr().add(*start);
                     let to = self.to.add((n / 2 * terms + m) * 2 * S::LANES + n % 2 * S::LANES);
                     S::store(to, S::load(from));
-                    prefetch(from.wrapping_add(2 * plane), 1);
                 }
             }
         }
