@@ -22,6 +22,28 @@ fn cases() -> [Case; 4] {
     ]
 }
 
+/// That values and gradients of `one` are those of `two`, in both implementations.
+fn check(
+    one: impl Fn(&[Tensor]) -> Result<Tensor> + Copy,
+    two: impl Fn(&[Tensor]) -> Result<Tensor> + Copy,
+    inputs: &[&Tensor],
+) -> Result<()> {
+    let tensors: Vec<_> = inputs.iter().map(|&x| x.clone()).collect();
+    let upstream = fill(two(&tensors)?.shape().clone(), 0.4, DType::F64)?;
+    for which in BOTH {
+        with_implementation(which, || {
+            let (expected, expected_grads) = gradients(two, inputs, &upstream)?;
+            let (y, grads) = gradients(one, inputs, &upstream)?;
+            assert_close(&y, &expected, 0.)?;
+            for (grad, expected) in grads.iter().zip(&expected_grads) {
+                assert_close(grad, expected, 0.)?;
+            }
+            Ok::<_, candle_core::Error>(())
+        })?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_convolution_with_relu_equals_the_two() -> Result<()> {
     for (x, weight, config) in cases() {
@@ -30,20 +52,8 @@ fn a_convolution_with_relu_equals_the_two() -> Result<()> {
         let weight = fill(&weight[..], 0.2, DType::F64)?;
         let two = |t: &[Tensor]| relu(&conv2d(&t[0], &t[1], t.get(2), &config)?);
         let one = |t: &[Tensor]| conv2d_relu(&t[0], &t[1], t.get(2), &config);
-        let upstream = fill(two(&[x.clone(), weight.clone()])?.shape().clone(), 0.4, DType::F64)?;
-        for which in BOTH {
-            for inputs in [&[&x, &weight][..], &[&x, &weight, &bias]] {
-                with_implementation(which, || {
-                    let (expected, expected_grads) = gradients(two, inputs, &upstream)?;
-                    let (y, grads) = gradients(one, inputs, &upstream)?;
-                    assert_close(&y, &expected, 0.)?;
-                    for (grad, expected) in grads.iter().zip(&expected_grads) {
-                        assert_close(grad, expected, 0.)?;
-                    }
-                    Ok::<_, candle_core::Error>(())
-                })?;
-            }
-        }
+        check(one, two, &[&x, &weight])?;
+        check(one, two, &[&x, &weight, &bias])?;
     }
     Ok(())
 }
@@ -59,20 +69,7 @@ fn a_transposed_convolution_with_relu_equals_the_two() -> Result<()> {
         let bias = fill(5, 0.3, DType::F64)?;
         let two = |t: &[Tensor]| relu(&conv_transpose2d(&t[0], &t[1], t.get(2), &config)?);
         let one = |t: &[Tensor]| conv_transpose2d_relu(&t[0], &t[1], t.get(2), &config);
-        let inputs = [&x, &weight, &bias];
-        let y = two(&inputs.map(Clone::clone))?;
-        let upstream = fill(y.shape().clone(), 0.4, DType::F64)?;
-        for which in BOTH {
-            with_implementation(which, || {
-                let (expected, expected_grads) = gradients(two, &inputs, &upstream)?;
-                let (y, grads) = gradients(one, &inputs, &upstream)?;
-                assert_close(&y, &expected, 0.)?;
-                for (grad, expected) in grads.iter().zip(&expected_grads) {
-                    assert_close(grad, expected, 0.)?;
-                }
-                Ok::<_, candle_core::Error>(())
-            })?;
-        }
+        check(one, two, &[&x, &weight, &bias])?;
     }
     Ok(())
 }
