@@ -1,10 +1,10 @@
 #![allow(unsafe_code, reason = "results are written to memory that is not cleared before")]
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use crate::cpu::Float;
-use crate::parallel::{GRAIN, collect_pieces, pieces_of};
-use crate::simd::vectorized;
+use crate::parallel::{GRAIN, collect_pieces, tasks};
 
 /// One axis of a contiguous tensor, which is then `(outer, size, inner)`: its elements at one
 /// *position*, an index into `(outer, inner)`, belong together.
@@ -15,11 +15,35 @@ pub(crate) struct Axis {
     pub(crate) inner: usize,
 }
 
+/// Positions of a tile at most.
+pub(crate) const TILE: usize = 512;
+
+/// Neighboring positions within one index of `outer`, so few that all their elements fit into the
+/// cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tile {
+    /// The index of its first position.
+    pub(crate) position: usize,
+    /// Its number of positions.
+    pub(crate) len: usize,
+    /// Elements along the axis.
+    pub(crate) size: usize,
+    first: usize,
+    inner: usize,
+}
+
+impl Tile {
+    /// The elements of a class, one a position.
+    #[inline(always)]
+    pub(crate) fn row(&self, class: usize) -> Range<usize> {
+        let first = self.first + class * self.inner;
+        first..first + self.len
+    }
+}
+
 /// Where an element is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct At {
-    /// The index of the element.
-    pub(crate) element: usize,
     /// Its index along the axis.
     pub(crate) class: usize,
     /// Its index into `(outer, inner)`.
@@ -36,52 +60,18 @@ impl Axis {
         self.outer * self.inner
     }
 
-    /// The index of the element at a position.
-    pub(crate) fn element(&self, position: usize, class: usize) -> usize {
-        (position / self.inner * self.size + class) * self.inner + position % self.inner
-    }
-
-    /// Folds `f(accumulator, element of x, at)` over the axis, in its order, at each position.
-    pub(crate) fn fold<T: Copy + Sync, A: Copy + Send + Sync>(
-        &self,
-        x: &[T],
-        start: A,
-        f: impl Fn(A, T, At) -> A + Sync,
-    ) -> Vec<A> {
-        let Self { size, inner, .. } = *self;
-        let mut folded = vec![start; self.positions()];
-        let block = (GRAIN / size.max(1)).clamp(1, GRAIN);
-        pieces_of(&mut folded, block, self.positions() * size, |index, folded| {
-            vectorized(|| {
-                let mut position = index * block;
-                if inner == 1 {
-                    for a in folded {
-                        let row = position * size;
-                        let at = |class| At { element: row + class, class, position };
-                        let row = x[row..row + size].iter().enumerate();
-                        *a = row.fold(*a, |a, (class, &x)| f(a, x, at(class)));
-                        position += 1;
-                    }
-                    return;
-                }
-                let mut rest = folded;
-                while !rest.is_empty() {
-                    // A run of neighbors within one index of `outer`.
-                    let (outer, column) = (position / inner, position % inner);
-                    let (run, next) = rest.split_at_mut(rest.len().min(inner - column));
-                    for class in 0..size {
-                        let first = (outer * size + class) * inner + column;
-                        let x = &x[first..first + run.len()];
-                        for (j, (a, &x)) in run.iter_mut().zip(x).enumerate() {
-                            *a = f(*a, x, At { element: first + j, class, position: position + j });
-                        }
-                    }
-                    position += run.len();
-                    rest = next;
-                }
-            });
-        });
-        folded
+    /// `f(tile)` of each tile, in their order; in parallel where it pays.
+    pub(crate) fn tiles<R: Clone + Default + Send>(&self, f: impl Fn(Tile) -> R + Sync) -> Vec<R> {
+        let Self { outer, size, inner } = *self;
+        // Rows of a tile shorter than a few cache lines would waste loads.
+        let width = (2 * GRAIN / size.max(1)).clamp(64, TILE).min(inner.max(1));
+        let across = inner.div_ceil(width);
+        tasks(outer * across, width * size, |index| {
+            let (outer, column) = (index / across, index % across * width);
+            let len = width.min(inner - column);
+            let (position, first) = (outer * inner + column, outer * size * inner + column);
+            f(Tile { position, len, size, first, inner })
+        })
     }
 
     /// `f(element of x, at)` of each element.
@@ -94,7 +84,7 @@ impl Axis {
                     let position = block * rows + row;
                     let first = position * size;
                     for (class, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                        y.write(f(x, At { element: first + class, class, position }));
+                        y.write(f(x, At { class, position }));
                     }
                 }
             };
@@ -105,16 +95,11 @@ impl Axis {
             let (outer, class) = (plane / size, plane % size);
             let (first, position) = (plane * inner, outer * inner);
             for (j, (y, &x)) in y.iter_mut().zip(&x[first..]).enumerate() {
-                y.write(f(x, At { element: first + j, class, position: position + j }));
+                y.write(f(x, At { class, position: position + j }));
             }
         };
         // SAFETY: a piece is a plane, of which x has as many elements.
         unsafe { collect_pieces(x.len(), inner, fill) }
-    }
-
-    /// The largest element along the axis; −∞ if there is none.
-    pub(crate) fn largest<T: Float>(&self, x: &[T]) -> Vec<T> {
-        self.fold(x, T::neg_infinity(), |a, x, _| if x > a { x } else { a })
     }
 }
 
@@ -123,32 +108,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folds_and_maps_along_any_axis() {
-        let dims = [3, 4, 5];
-        let x: Vec<f64> = (0..60).map(f64::from).collect();
-        for dim in 0..3 {
-            let axis = Axis::new(&dims, dim);
-            let stride: usize = dims[dim + 1..].iter().product();
-            let sums = axis.fold(&x, 0., |a, x, _| a + x);
-            let at = axis.fold(&x, usize::MAX, |a, _, at| a.min(at.element));
-            for (position, &sum) in sums.iter().enumerate() {
-                let expected: usize = (0..dims[dim]).map(|k| at[position] + k * stride).sum();
-                assert_eq!(sum, expected as f64);
+    fn tiles_cover_each_element_once_in_order() {
+        for dims in [[3, 4, 5], [2, 3, 1300], [2, 700, 200], [40_000, 2, 1], [2, 0, 3], [2, 3, 0]] {
+            let axis = Axis::new(&dims, 1);
+            let of_tiles = axis.tiles(|tile| {
+                let rows: Vec<usize> = (0..tile.size).flat_map(|class| tile.row(class)).collect();
+                (tile.position, tile.len, rows)
+            });
+            let mut next = 0;
+            for (position, len, _) in &of_tiles {
+                assert_eq!(*position, next);
+                assert!(*len <= TILE);
+                next += len;
             }
-            let mapped: Vec<f64> =
-                axis.map(&x, |x, i| x - (at[i.position] + i.class * stride) as f64);
-            assert!(mapped.iter().all(|&v| v == 0.), "{mapped:?}");
+            assert_eq!(next, axis.positions());
+            let mut elements: Vec<usize> =
+                of_tiles.into_iter().flat_map(|(_, _, rows)| rows).collect();
+            elements.sort_unstable();
+            assert!(elements.into_iter().eq(0..dims.iter().product()), "{dims:?}");
         }
     }
 
     #[test]
-    fn many_positions_are_split_into_the_same_folds() {
-        let axis = Axis { outer: 3, size: 2, inner: 20_011 };
-        let elements: Vec<usize> = (0..6 * 20_011).collect();
-        let sums = axis.fold(&elements, 0, |a, x, _| a + x);
-        for (position, &sum) in sums.iter().enumerate() {
-            let first = position / 20_011 * 40_022 + position % 20_011;
-            assert_eq!(sum, 2 * first + 20_011);
+    fn maps_along_any_axis() {
+        let dims = [3, 4, 5];
+        let x: Vec<f64> = (0..60).map(f64::from).collect();
+        for dim in 0..3 {
+            let axis = Axis::new(&dims, dim);
+            let inner = axis.inner;
+            let element =
+                |at: At| (at.position / inner * axis.size + at.class) * inner + at.position % inner;
+            let mapped: Vec<f64> = axis.map(&x, |x, at| x - element(at) as f64);
+            assert!(mapped.iter().all(|&v| v == 0.), "{mapped:?}");
         }
     }
 }

@@ -16,13 +16,33 @@ pub(crate) fn wide<T: Float>(x: T) -> f64 {
     WithDType::to_f64(x)
 }
 
-/// `f(x)` of each element.
+/// `f(x)` of each element. A long `f` must be a function that is `#[inline(always)]`: a closure
+/// would not be inlined.
 pub(crate) fn map<T: Float>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
-    collect(x.len(), |first, y| {
-        for (y, &x) in y.iter_mut().zip(&x[first..]) {
-            y.write(f(x));
+    // SAFETY: `Map` writes every element of y, of which x has as many.
+    unsafe {
+        filled(x.len(), GRAIN, |block, y| {
+            let x = &x[block * GRAIN..][..y.len()];
+            vectorized_loop(Map { x, y, f: &f });
+        })
+    }
+}
+
+struct Map<'a, T, F> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    f: &'a F,
+}
+
+impl<T: Float, F: Fn(T) -> T> Loop for Map<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (y, &x) in self.y.iter_mut().zip(self.x) {
+            y.write((self.f)(x));
         }
-    })
+    }
 }
 
 /// `f(index, x)` of each element.
@@ -60,8 +80,22 @@ pub(crate) unsafe fn collect_pieces<T: Float>(
     size: usize,
     fill: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync,
 ) -> Vec<T> {
+    // SAFETY: by the caller's promise.
+    unsafe { filled(len, size, |index, y| vectorized(|| fill(index, y))) }
+}
+
+/// As [`collect_pieces`], where `fill` sees to the instruction set itself.
+///
+/// # Safety
+///
+/// `fill` must write every element of the piece.
+pub(crate) unsafe fn filled<T: Float>(
+    len: usize,
+    size: usize,
+    fill: impl Fn(usize, &mut [MaybeUninit<T>]) + Sync,
+) -> Vec<T> {
     let mut y = Vec::with_capacity(len);
-    pieces(&mut y.spare_capacity_mut()[..len], size, |index, y| vectorized(|| fill(index, y)));
+    pieces(&mut y.spare_capacity_mut()[..len], size, fill);
     // SAFETY: by the caller's promise.
     unsafe { y.set_len(len) };
     y

@@ -40,7 +40,7 @@ impl UnaryKernel for Sigmoid {
     const NAME: &'static str = "sigmoid";
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        Ok((map(x, |x| logistic(x)), dims.into()))
+        Ok((map(x, logistic), dims.into()))
     }
 
     fn backward<T: Float>(&self, _: &[T], y: &[T], gradient: &[T], _: &[usize]) -> Result<Vec<T>> {
@@ -49,6 +49,7 @@ impl UnaryKernel for Sigmoid {
 }
 
 /// `1 / (1 + exp(−x))`: where the exponential overflows, the quotient is the right 0.
+#[inline(always)]
 pub(crate) fn logistic<T: Float>(x: T) -> T {
     T::one() / (T::one() + (-x).exponential())
 }

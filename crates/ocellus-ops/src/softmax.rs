@@ -1,9 +1,18 @@
+mod columns;
+mod form;
+mod logarithm;
+mod rows;
+
+use std::marker::PhantomData;
+
 use candle_core::shape::Dim;
 use candle_core::{Result, Shape, Tensor};
 
+pub(crate) use self::columns::Sums;
+use self::form::{Form, Log, Plain};
+pub(crate) use self::logarithm::ln;
 use crate::axis::Axis;
 use crate::cpu::{Float, UnaryKernel};
-use crate::parallel::wide;
 use crate::run::run;
 
 /// The softmax along a dimension.
@@ -32,7 +41,7 @@ use crate::run::run;
 /// If `x` has no dimension `dim`, or is of an integer type.
 pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
     let dim = dim.to_index(x.shape(), "softmax")?;
-    run(x, Softmax { dim }, |x| log_composed(x, dim)?.exp())
+    run(x, Along::<Plain>::new(dim), |x| log_composed(x, dim)?.exp())
 }
 
 /// The logarithm of the softmax along a dimension.
@@ -63,23 +72,32 @@ pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
 /// If `x` has no dimension `dim`, or is of an integer type.
 pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
     let dim = dim.to_index(x.shape(), "log_softmax")?;
-    run(x, LogSoftmax { dim }, |x| log_composed(x, dim))
+    run(x, Along::<Log>::new(dim), |x| log_composed(x, dim))
 }
 
-struct Softmax {
+/// Softmax or its logarithm along a dimension.
+struct Along<F> {
     dim: usize,
+    form: PhantomData<F>,
 }
 
-impl UnaryKernel for Softmax {
-    const NAME: &'static str = "softmax";
+impl<F> Along<F> {
+    fn new(dim: usize) -> Self {
+        Self { dim, form: PhantomData }
+    }
+}
+
+impl<F: Form> UnaryKernel for Along<F> {
+    const NAME: &'static str = F::NAME;
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let axis = Axis::new(dims, self.dim);
-        let largest = axis.largest(x);
-        let powers = axis.map(x, |x, i| (x - largest[i.position]).exponential());
-        let totals = axis.fold(&powers, 0., |a, power, _| a + wide(power));
-        let shares: Vec<T> = totals.iter().map(|&total: &f64| T::from_f64(1. / total)).collect();
-        Ok((axis.map(&powers, |power, i| power * shares[i.position]), dims.into()))
+        let y = if axis.inner == 1 {
+            rows::forward::<F, T>(axis.size, x)
+        } else {
+            columns::forward::<F, T>(axis, x)
+        };
+        Ok((y, dims.into()))
     }
 
     fn backward<T: Float>(
@@ -90,39 +108,11 @@ impl UnaryKernel for Softmax {
         dims: &[usize],
     ) -> Result<Vec<T>> {
         let axis = Axis::new(dims, self.dim);
-        let mean = axis.fold(y, 0., |a, y, i| a + wide(y) * wide(gradient[i.element]));
-        let mean: Vec<T> = mean.into_iter().map(T::from_f64).collect();
-        Ok(axis.map(y, |y, i| y * (gradient[i.element] - mean[i.position])))
-    }
-}
-
-struct LogSoftmax {
-    dim: usize,
-}
-
-impl UnaryKernel for LogSoftmax {
-    const NAME: &'static str = "log_softmax";
-
-    fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let axis = Axis::new(dims, self.dim);
-        let largest = axis.largest(x);
-        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exponential()));
-        let logs: Vec<T> = totals.iter().map(|total: &f64| T::from_f64(total.ln())).collect();
-        // Not `x − (largest + log)`: that sum would round.
-        Ok((axis.map(x, |x, i| (x - largest[i.position]) - logs[i.position]), dims.into()))
-    }
-
-    fn backward<T: Float>(
-        &self,
-        _: &[T],
-        y: &[T],
-        gradient: &[T],
-        dims: &[usize],
-    ) -> Result<Vec<T>> {
-        let axis = Axis::new(dims, self.dim);
-        let total = axis.fold(gradient, 0., |a, g, _| a + wide(g));
-        let total: Vec<T> = total.into_iter().map(T::from_f64).collect();
-        Ok(axis.map(y, |y, i| gradient[i.element] - y.exponential() * total[i.position]))
+        Ok(if axis.inner == 1 {
+            rows::backward::<F, T>(axis.size, y, gradient)
+        } else {
+            columns::backward::<F, T>(axis, y, gradient)
+        })
     }
 }
 

@@ -1,16 +1,20 @@
-use std::sync::OnceLock;
+#![allow(unsafe_code, reason = "tiles of the result lie interleaved")]
 
-use candle_core::{Result, Shape, bail};
-use rayon::prelude::*;
+use candle_core::{Result, Shape};
 
 use super::CrossEntropyConfig;
 use super::target::{IGNORED, Target};
 use crate::Reduction;
-use crate::axis::{At, Axis};
-use crate::cpu::{Float, UnaryKernel, Values, read};
-use crate::parallel::{GRAIN, sum, wide};
+use crate::axis::{Axis, TILE, Tile};
+use crate::cpu::{Float, Output, UnaryKernel, Values, read};
+use crate::parallel::{sum, wide};
+use crate::simd::{Loop, vectorized_loop};
+use crate::softmax::{Sums, ln};
 
 /// With `v = w ⊙ q` a loss is `Σ v (log Σ exp x − x)`, its gradient `softmax(x) Σ v − v`.
+///
+/// Nothing is saved for the backward pass: to sum the powers anew takes it no longer than to take
+/// them, which it must in any case.
 pub(super) struct CrossEntropy {
     target: Target,
     weights: Vec<f64>,
@@ -21,14 +25,6 @@ pub(super) struct CrossEntropy {
     reduction: Reduction,
     divisor: f64,
     dim: usize,
-    saved: OnceLock<Vec<Saved>>,
-}
-
-/// What the backward pass needs to know of a position.
-#[derive(Clone, Copy)]
-struct Saved {
-    log_sum_exp: f64,
-    mass: f64,
 }
 
 impl CrossEntropy {
@@ -47,53 +43,38 @@ impl CrossEntropy {
             reduction,
             divisor,
             dim,
-            saved: OnceLock::new(),
         }
     }
 
-    /// The target at `at`, smoothed, times the weight of its class.
-    fn weighted<T: Float>(&self, probabilities: &[T], at: At) -> f64 {
+    /// The class at each position of the tile, if it is the only one with a target.
+    #[inline(always)]
+    fn hard(&self, tile: Tile) -> Option<&[u32]> {
+        match &self.target {
+            Target::Indices(indices) if self.spread == 0. => {
+                Some(&indices[tile.position..][..tile.len])
+            }
+            _ => None,
+        }
+    }
+
+    /// The weight of a class; 0 for what is ignored.
+    #[inline(always)]
+    fn weight(&self, index: u32) -> f64 {
+        if index == IGNORED { 0. } else { self.weights[index as usize] }
+    }
+
+    /// The target of a class at position `j` of the tile, smoothed, times the weight of the class.
+    #[inline(always)]
+    fn weighted<T: Float>(&self, probabilities: &[T], tile: Tile, class: usize, j: usize) -> f64 {
         let target = match &self.target {
-            Target::Probabilities(_) => wide(probabilities[at.element]) * self.kept,
-            Target::Indices(indices) => match indices[at.position] {
-                index if index as usize == at.class => self.kept,
+            Target::Probabilities(_) => wide(probabilities[tile.row(class).start + j]) * self.kept,
+            Target::Indices(indices) => match indices[tile.position + j] {
+                index if index as usize == class => self.kept,
                 IGNORED => return 0.,
                 _ => 0.,
             },
         };
-        self.weights[at.class] * (target + self.spread)
-    }
-
-    /// Loss and mass `Σ v` of each position.
-    fn losses<T: Float>(
-        &self,
-        axis: Axis,
-        x: &[T],
-        probabilities: &[T],
-        log_sums: &[f64],
-    ) -> Vec<(f64, f64)> {
-        // A logit of −∞ with target 0 costs nothing.
-        let cost = |v: f64, position: usize, x: T| match v {
-            0. => 0.,
-            v => v * (log_sums[position] - wide(x)),
-        };
-        match &self.target {
-            Target::Indices(indices) if self.spread == 0. => {
-                let one = |(position, &index): (usize, &u32)| {
-                    if index == IGNORED {
-                        return (0., 0.);
-                    }
-                    let weight = self.weights[index as usize];
-                    let x = x[axis.element(position, index as usize)];
-                    (cost(weight, position, x), weight)
-                };
-                indices.par_iter().enumerate().with_min_len(GRAIN).map(one).collect()
-            }
-            _ => axis.fold(x, (0., 0.), |(loss, mass), x, i| {
-                let v = self.weighted(probabilities, i);
-                (loss + cost(v, i.position, x), mass + v)
-            }),
-        }
+        self.weights[class] * (target + self.spread)
     }
 
     /// The target probabilities, unless the targets are indices.
@@ -112,20 +93,18 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = self.probabilities::<T>()?;
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let axis = Axis::new(dims, self.dim);
-        let largest = axis.largest(x);
-        let totals = axis.fold(x, 0., |a, x, i| a + wide((x - largest[i.position]).exponential()));
-        let pairs = largest.par_iter().zip(&totals).with_min_len(GRAIN / 16);
-        let sums: Vec<f64> = pairs.map(|(&m, total): (_, &f64)| wide(m) + total.ln()).collect();
-        let losses = self.losses(axis, x, probabilities, &sums);
-        let saved =
-            sums.iter().zip(&losses).map(|(&log_sum_exp, &(_, mass))| Saved { log_sum_exp, mass });
-        let _ = self.saved.set(saved.collect());
-        let losses: Vec<f64> = losses.into_iter().map(|(loss, _)| loss).collect();
+        let losses = |each: Option<&Output<T>>| {
+            axis.tiles(|tile| {
+                vectorized_loop(Losses { kernel: self, x, probabilities, tile, each })
+            })
+        };
         if self.reduction == Reduction::None {
-            let shape = [&dims[..self.dim], &dims[self.dim + 1..]].concat();
-            return Ok((losses.into_iter().map(T::from_f64).collect(), shape.into()));
+            let fill = |y: &Output<T>| drop(losses(Some(y)));
+            // SAFETY: the tiles cover all positions.
+            let y = unsafe { Output::collect(axis.positions(), fill) };
+            return Ok((y, [&dims[..self.dim], &dims[self.dim + 1..]].concat().into()));
         }
-        let total = sum(&losses, &losses, |loss, _| loss) / self.divisor;
+        let total = losses(None).iter().sum::<f64>() / self.divisor;
         Ok((vec![T::from_f64(total)], ().into()))
     }
 
@@ -136,19 +115,145 @@ impl UnaryKernel for CrossEntropy {
         gradient: &[T],
         dims: &[usize],
     ) -> Result<Vec<T>> {
-        let Some(saved) = self.saved.get() else { bail!("cross_entropy: backward before forward") };
         let probabilities = self.probabilities::<T>()?;
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
-        let each = self.reduction == Reduction::None;
-        Ok(Axis::new(dims, self.dim).map(x, |x, i| {
-            let Saved { log_sum_exp, mass } = saved[i.position];
-            let v = self.weighted(probabilities, i);
-            if mass == 0. && v == 0. {
-                return T::zero(); // Ignored, whatever its logits.
+        let fill = |dx: &Output<T>| {
+            Axis::new(dims, self.dim).tiles(|tile| {
+                vectorized_loop(Gradients { kernel: self, x, probabilities, gradient, tile, dx });
+            });
+        };
+        // SAFETY: the tiles cover all elements, and each writes its own.
+        Ok(unsafe { Output::collect(x.len(), fill) })
+    }
+}
+
+/// The sum of the losses of a tile, each of which is written too if asked for.
+struct Losses<'a, T> {
+    kernel: &'a CrossEntropy,
+    x: &'a [T],
+    probabilities: &'a [T],
+    tile: Tile,
+    each: Option<&'a Output<T>>,
+}
+
+impl<T: Float> Loop for Losses<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { kernel, x, probabilities, tile, each } = self;
+        // A logit of −∞ with target 0 costs nothing.
+        let cost = |v: f64, log: f64, x: T| if v == 0. { 0. } else { v * (log - wide(x)) };
+        // SAFETY: nothing is written.
+        let Sums { largest, totals: mut logs } = unsafe { Sums::of(x, tile, None) };
+        let logs = &mut logs[..tile.len];
+        for (log, &m) in logs.iter_mut().zip(&largest) {
+            *log = wide(m) + ln(*log);
+        }
+        let mut losses = [0.; TILE];
+        let losses = &mut losses[..tile.len];
+        if let Some(indices) = kernel.hard(tile) {
+            let mut hits = [T::zero(); TILE];
+            for (j, ((&index, v), hit)) in
+                indices.iter().zip(&mut *losses).zip(&mut hits).enumerate()
+            {
+                *v = kernel.weight(index);
+                if index != IGNORED {
+                    *hit = x[tile.row(index as usize).start + j];
+                }
             }
-            let softmax = wide(T::from_f64(wide(x) - log_sum_exp).exponential());
-            let g = wide(gradient[if each { i.position } else { 0 }]);
-            T::from_f64(g / self.divisor * (softmax * mass - v))
-        }))
+            for ((v, &log), &hit) in losses.iter_mut().zip(&*logs).zip(&hits) {
+                *v = cost(*v, log, hit);
+            }
+        } else {
+            for class in 0..tile.size {
+                let row = losses.iter_mut().zip(&*logs).zip(&x[tile.row(class)]);
+                for (j, ((loss, &log), &x)) in row.enumerate() {
+                    *loss += cost(kernel.weighted(probabilities, tile, class, j), log, x);
+                }
+            }
+        }
+        if let Some(each) = each {
+            // SAFETY: the caller gives each tile, and so its positions, to one task.
+            let each = unsafe { each.slice(tile.position, tile.len) };
+            for (each, &loss) in each.iter_mut().zip(&*losses) {
+                each.write(T::from_f64(loss));
+            }
+        }
+        sum(losses, losses, |loss, _| loss)
+    }
+}
+
+/// The gradient by the logits of a tile.
+struct Gradients<'a, T> {
+    kernel: &'a CrossEntropy,
+    x: &'a [T],
+    probabilities: &'a [T],
+    gradient: &'a [T],
+    tile: Tile,
+    dx: &'a Output<T>,
+}
+
+impl<T: Float> Loop for Gradients<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { kernel, x, probabilities, gradient, tile, dx } = self;
+        // What the gradient of each loss is multiplied by.
+        let mut scales = [0.; TILE];
+        let scales = &mut scales[..tile.len];
+        if kernel.reduction == Reduction::None {
+            for (scale, &g) in scales.iter_mut().zip(&gradient[tile.position..]) {
+                *scale = wide(g);
+            }
+        } else {
+            scales.fill(wide(gradient[0]) / kernel.divisor);
+        }
+        // Σ v of each position.
+        let mut masses = [0.; TILE];
+        let masses = &mut masses[..tile.len];
+        let hard = kernel.hard(tile);
+        if let Some(indices) = hard {
+            for (mass, &index) in masses.iter_mut().zip(indices) {
+                *mass = kernel.weight(index);
+            }
+        } else {
+            for class in 0..tile.size {
+                for (j, mass) in masses.iter_mut().enumerate() {
+                    *mass += kernel.weighted(probabilities, tile, class, j);
+                }
+            }
+        }
+        // SAFETY: the caller gives each tile to one task.
+        let sums = unsafe { Sums::of(x, tile, Some(dx)) };
+        // What makes the powers softmax · Σ v, and what is subtracted of the one with the target.
+        let (mut factors, mut hits) = ([T::zero(); TILE], [T::zero(); TILE]);
+        let (factors, hits) = (&mut factors[..tile.len], &mut hits[..tile.len]);
+        let of_position = scales.iter().zip(&*masses).zip(&sums.totals);
+        for (((&scale, &mass), &total), (factor, hit)) in
+            of_position.zip(factors.iter_mut().zip(&mut *hits))
+        {
+            // Exactly 0 where it is ignored, whatever its logits.
+            *factor = if mass == 0. { T::zero() } else { T::from_f64(scale * mass / total) };
+            *hit = T::from_f64(scale * mass);
+        }
+        for class in 0..tile.size {
+            // SAFETY: as above; the powers were written there.
+            let dx = unsafe { dx.slice(tile.row(class).start, tile.len).assume_init_mut() };
+            for (dx, &factor) in dx.iter_mut().zip(&*factors) {
+                *dx = if factor == T::zero() { T::zero() } else { *dx * factor };
+            }
+            if let Some(indices) = hard {
+                for ((dx, &index), &hit) in dx.iter_mut().zip(indices).zip(&*hits) {
+                    *dx -= if index == class as u32 { hit } else { T::zero() };
+                }
+            } else {
+                for (j, (dx, &scale)) in dx.iter_mut().zip(&*scales).enumerate() {
+                    let v = kernel.weighted(probabilities, tile, class, j);
+                    *dx -= T::from_f64(scale * v);
+                }
+            }
+        }
     }
 }
