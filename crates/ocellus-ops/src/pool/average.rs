@@ -3,9 +3,9 @@ use candle_core::{Result, Shape, Tensor};
 use super::AvgPool2dConfig;
 use super::window::{Span, Windows};
 use crate::cpu::{Float, UnaryKernel};
-use crate::parallel::{pieces, sum, wide};
+use crate::parallel::{pieces, sum};
 use crate::run::{image_size, run};
-use crate::separable::separable;
+use crate::separable::{Banded, Separable, separable};
 
 /// The mean of each window.
 ///
@@ -52,20 +52,39 @@ pub fn avg_pool2d(x: &Tensor, config: &AvgPool2dConfig) -> Result<Tensor> {
 /// The mean of each of those windows.
 pub(super) fn avg_pool(x: &Tensor, rows: Windows, columns: Windows) -> Result<Tensor> {
     let (height, width) = image_size("avg_pool2d", x)?;
-    let composed = |x: &Tensor| separable(x, &means(&rows, height), &means(&columns, width));
-    run(x, AvgPool { rows: rows.clone(), columns: columns.clone() }, composed)
+    let means = Separable { rows: means(&rows, height), columns: means(&columns, width) };
+    let composed = |x: &Tensor| separable(x, &means.rows, &means.columns);
+    if rows.largest().max(columns.largest()) <= SMALL {
+        run(x, SmallAvgPool(means.clone()), composed)
+    } else {
+        run(x, AvgPool { rows, columns }, composed)
+    }
 }
 
-/// The matrix, row by row, that maps an axis to the means of its windows.
-fn means(windows: &Windows, size: usize) -> Vec<Vec<f64>> {
-    let row = |s: &Span| {
-        let mut row = vec![0.; size];
-        row[s.start..s.start + s.len].fill(1. / s.divisor as f64);
-        row
-    };
-    windows.spans.iter().map(row).collect()
+/// The matrix that maps an axis to the means of its windows.
+fn means(windows: &Windows, size: usize) -> Banded {
+    let mean = |s: &Span| (s.start, vec![1. / s.divisor as f64; s.len]);
+    Banded::new(size, windows.spans.iter().map(mean))
 }
 
+/// Rows and columns of a window up to which sums of sums are as exact as f32 can tell.
+const SMALL: usize = 16;
+
+struct SmallAvgPool(Separable);
+
+impl UnaryKernel for SmallAvgPool {
+    const NAME: &'static str = "avg_pool2d";
+
+    fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        self.0.forward(x, dims)
+    }
+
+    fn backward<T: Float>(&self, _: &[T], _: &[T], grad: &[T], _: &[usize]) -> Result<Vec<T>> {
+        Ok(self.0.backward(grad))
+    }
+}
+
+/// The means of large windows, summed in f64.
 struct AvgPool {
     rows: Windows,
     columns: Windows,
@@ -82,11 +101,7 @@ impl UnaryKernel for AvgPool {
             let x = &x[i * plane..][..plane];
             for (row, y) in self.rows.spans.iter().zip(y.chunks_mut(columns)) {
                 for (column, y) in self.columns.spans.iter().zip(y) {
-                    let total = match (row.len, column.len) {
-                        (2, 2) => total(x, width, row.start, column.start, (2, 2)),
-                        (3, 3) => total(x, width, row.start, column.start, (3, 3)),
-                        len => total(x, width, row.start, column.start, len),
-                    };
+                    let total = total(x, width, row, column);
                     *y = T::from_f64(total / (row.divisor * column.divisor) as f64);
                 }
             }
@@ -109,11 +124,7 @@ impl UnaryKernel for AvgPool {
             for (row, gradient) in self.rows.spans.iter().zip(gradient.chunks(columns)) {
                 for (column, &g) in self.columns.spans.iter().zip(gradient) {
                     let share = g / T::from_f64((row.divisor * column.divisor) as f64);
-                    match (row.len, column.len) {
-                        (2, 2) => add(dx, width, row.start, column.start, (2, 2), share),
-                        (3, 3) => add(dx, width, row.start, column.start, (3, 3), share),
-                        len => add(dx, width, row.start, column.start, len, share),
-                    }
+                    add(dx, width, row, column, share);
                 }
             }
         });
@@ -121,39 +132,17 @@ impl UnaryKernel for AvgPool {
     }
 }
 
-/// The sum of a window of `rows × columns` elements.
-#[inline(always)]
-fn total<T: Float>(
-    x: &[T],
-    width: usize,
-    top: usize,
-    left: usize,
-    (rows, columns): (usize, usize),
-) -> f64 {
-    let mut total = 0.;
-    for row in top..top + rows {
-        let x = &x[row * width + left..][..columns];
-        if columns >= 16 {
-            total += sum(x, x, |x, _| x);
-        } else {
-            x.iter().for_each(|&x| total += wide(x));
-        }
-    }
-    total
+/// The sum of a window.
+fn total<T: Float>(x: &[T], width: usize, row: &Span, column: &Span) -> f64 {
+    let lines = x.chunks(width).skip(row.start).take(row.len);
+    let parts = lines.map(|x| &x[column.start..][..column.len]);
+    parts.map(|x| sum(x, x, |x, _| x)).sum()
 }
 
-/// Adds `share` to a window of `rows × columns` elements.
-#[inline(always)]
-fn add<T: Float>(
-    dx: &mut [T],
-    width: usize,
-    top: usize,
-    left: usize,
-    (rows, columns): (usize, usize),
-    share: T,
-) {
-    for row in top..top + rows {
-        dx[row * width + left..][..columns].iter_mut().for_each(|x| *x += share);
+/// Adds `share` to a window.
+fn add<T: Float>(dx: &mut [T], width: usize, row: &Span, column: &Span, share: T) {
+    for dx in dx.chunks_mut(width).skip(row.start).take(row.len) {
+        dx[column.start..][..column.len].iter_mut().for_each(|x| *x += share);
     }
 }
 

@@ -2,11 +2,10 @@ use candle_core::{Result, Shape, Tensor};
 
 use super::Alignment;
 use super::nearest::check_size;
-use super::taps::Taps;
-use crate::cpu::{Float, UnaryKernel, with_scratch};
-use crate::parallel::pieces;
+use super::taps::interpolation;
+use crate::cpu::{Float, UnaryKernel};
 use crate::run::{image_size, run};
-use crate::separable::separable;
+use crate::separable::{Separable, separable};
 
 /// Resizes planes by interpolating between the four nearest elements.
 ///
@@ -53,81 +52,23 @@ pub fn upsample_bilinear2d(
 ) -> Result<Tensor> {
     let (height, width) = image_size("upsample_bilinear2d", x)?;
     check_size("upsample_bilinear2d", size)?;
-    let rows = Taps::new(height, size.0, alignment);
-    let columns = Taps::new(width, size.1, alignment);
-    let kernel = Bilinear { rows: rows.clone(), columns: columns.clone() };
-    run(x, kernel, |x| separable(x, &rows.matrix(height), &columns.matrix(width)))
+    let rows = interpolation(height, size.0, alignment);
+    let columns = interpolation(width, size.1, alignment);
+    let kernel = Bilinear(Separable { rows: rows.clone(), columns: columns.clone() });
+    run(x, kernel, |x| separable(x, &rows, &columns))
 }
 
-struct Bilinear {
-    rows: Taps,
-    columns: Taps,
-}
+struct Bilinear(Separable);
 
 impl UnaryKernel for Bilinear {
     const NAME: &'static str = "upsample_bilinear2d";
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let (plane, width) = (dims[2] * dims[3], dims[3]);
-        let (rows, columns) = (&self.rows, self.columns.typed::<T>());
-        let mut y = vec![T::zero(); dims[0] * dims[1] * rows.len() * columns.len()];
-        pieces(&mut y, rows.len() * columns.len(), |i, y| {
-            let x = &x[i * plane..][..plane];
-            with_scratch(width, |line: &mut [T]| {
-                for (o, y) in y.chunks_mut(columns.len()).enumerate() {
-                    let (low, high) = (rows.low[o] * width, rows.high[o] * width);
-                    let weight = T::from_f64(rows.weight[o]);
-                    let pair = x[low..][..width].iter().zip(&x[high..][..width]);
-                    for (line, (&a, &b)) in line.iter_mut().zip(pair) {
-                        *line = a + (b - a) * weight;
-                    }
-                    for (y, &(low, high, weight)) in y.iter_mut().zip(&columns) {
-                        let (a, b) = (line[low], line[high]);
-                        *y = a + (b - a) * weight;
-                    }
-                }
-            });
-        });
-        Ok((y, (dims[0], dims[1], rows.len(), columns.len()).into()))
+        self.0.forward(x, dims)
     }
 
-    fn backward<T: Float>(
-        &self,
-        x: &[T],
-        _: &[T],
-        gradient: &[T],
-        dims: &[usize],
-    ) -> Result<Vec<T>> {
-        let (plane, width) = (dims[2] * dims[3], dims[3]);
-        let (rows, columns) = (&self.rows, self.columns.typed::<T>());
-        let size = rows.len() * columns.len();
-        let mut dx = vec![T::zero(); x.len()];
-        pieces(&mut dx, plane, |i, dx| {
-            let gradient = &gradient[i * size..][..size];
-            with_scratch(width, |line: &mut [T]| {
-                for (o, g) in gradient.chunks(columns.len()).enumerate() {
-                    line.fill(T::zero());
-                    for (&g, &(low, high, weight)) in g.iter().zip(&columns) {
-                        line[low] += g - g * weight;
-                        line[high] += g * weight;
-                    }
-                    let weight = T::from_f64(rows.weight[o]);
-                    let low = &mut dx[rows.low[o] * width..][..width];
-                    low.iter_mut().zip(&*line).for_each(|(dx, &g)| *dx += g - g * weight);
-                    let high = &mut dx[rows.high[o] * width..][..width];
-                    high.iter_mut().zip(&*line).for_each(|(dx, &g)| *dx += g * weight);
-                }
-            });
-        });
-        Ok(dx)
-    }
-}
-
-impl Taps {
-    /// `(low, high, weight)` of each output, in the kernel's type.
-    fn typed<T: Float>(&self) -> Vec<(usize, usize, T)> {
-        let both = self.low.iter().zip(&self.high);
-        both.zip(&self.weight).map(|((&low, &high), &w)| (low, high, T::from_f64(w))).collect()
+    fn backward<T: Float>(&self, _: &[T], _: &[T], grad: &[T], _: &[usize]) -> Result<Vec<T>> {
+        Ok(self.0.backward(grad))
     }
 }
 

@@ -1,8 +1,8 @@
 use candle_core::{D, Result, Shape, Tensor, bail};
 
 use crate::cpu::{Float, UnaryKernel};
-use crate::parallel::pieces;
 use crate::run::{image_size, run};
+use crate::separable::{Banded, Separable};
 
 /// Resizes planes by repeating, or skipping, elements.
 ///
@@ -40,15 +40,15 @@ use crate::run::{image_size, run};
 pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     let (height, width) = image_size("upsample_nearest2d", x)?;
     check_size("upsample_nearest2d", size)?;
-    let sources = |from: usize, to: usize| (0..to).map(|o| o * from / to).collect();
-    let kernel = Nearest { rows: sources(height, size.0), columns: sources(width, size.1) };
-    let (rows, columns) = (kernel.rows.clone(), kernel.columns.clone());
-    run(x, kernel, |x| {
-        let select = |x: &Tensor, sources: &[usize], dim: D| {
-            let indices: Vec<u32> = sources.iter().map(|&i| i as u32).collect();
+    let sources = |from, to| (0..to).map(move |o| o * from / to);
+    let copies = |from, to| Banded::new(from, sources(from, to).map(|source| (source, vec![1.])));
+    let kernel = Separable { rows: copies(height, size.0), columns: copies(width, size.1) };
+    run(x, Nearest(kernel), |x| {
+        let select = |x: &Tensor, from: usize, to: usize, dim: D| {
+            let indices: Vec<u32> = sources(from, to).map(|i| i as u32).collect();
             x.contiguous()?.index_select(&Tensor::new(indices, x.device())?, dim)
         };
-        select(&select(x, &rows, D::Minus2)?, &columns, D::Minus1)
+        select(&select(x, height, size.0, D::Minus2)?, width, size.1, D::Minus1)
     })
 }
 
@@ -59,51 +59,17 @@ pub(super) fn check_size(op: &str, size: (usize, usize)) -> Result<()> {
     Ok(())
 }
 
-struct Nearest {
-    /// The input row of each output row.
-    rows: Vec<usize>,
-    columns: Vec<usize>,
-}
+struct Nearest(Separable);
 
 impl UnaryKernel for Nearest {
     const NAME: &'static str = "upsample_nearest2d";
 
     fn forward<T: Float>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let (plane, width) = (dims[2] * dims[3], dims[3]);
-        let (height_out, width_out) = (self.rows.len(), self.columns.len());
-        let mut y = vec![T::zero(); dims[0] * dims[1] * height_out * width_out];
-        pieces(&mut y, height_out * width_out, |i, y| {
-            let x = &x[i * plane..][..plane];
-            for (&row, y) in self.rows.iter().zip(y.chunks_mut(width_out)) {
-                let x = &x[row * width..][..width];
-                for (&column, y) in self.columns.iter().zip(y) {
-                    *y = x[column];
-                }
-            }
-        });
-        Ok((y, (dims[0], dims[1], height_out, width_out).into()))
+        self.0.forward(x, dims)
     }
 
-    fn backward<T: Float>(
-        &self,
-        x: &[T],
-        _: &[T],
-        gradient: &[T],
-        dims: &[usize],
-    ) -> Result<Vec<T>> {
-        let (plane, width) = (dims[2] * dims[3], dims[3]);
-        let size = self.rows.len() * self.columns.len();
-        let mut dx = vec![T::zero(); x.len()];
-        pieces(&mut dx, plane, |i, dx| {
-            let gradient = gradient[i * size..][..size].chunks(self.columns.len());
-            for (&row, gradient) in self.rows.iter().zip(gradient) {
-                let dx = &mut dx[row * width..][..width];
-                for (&column, &g) in self.columns.iter().zip(gradient) {
-                    dx[column] += g;
-                }
-            }
-        });
-        Ok(dx)
+    fn backward<T: Float>(&self, _: &[T], _: &[T], grad: &[T], _: &[usize]) -> Result<Vec<T>> {
+        Ok(self.0.backward(grad))
     }
 }
 

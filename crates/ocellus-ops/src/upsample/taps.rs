@@ -1,3 +1,5 @@
+use crate::separable::Banded;
+
 /// Where an output pixel lies in the input, for bilinear interpolation.
 ///
 /// The three conventions differ by up to half an input pixel: weights that were trained with one
@@ -16,49 +18,24 @@ pub enum Alignment {
     TensorFlow1,
 }
 
-/// What each output of an axis is interpolated from: `(1 − weight) · x[low] + weight · x[high]`.
-#[derive(Clone, Debug)]
-pub(super) struct Taps {
-    pub(super) low: Vec<usize>,
-    pub(super) high: Vec<usize>,
-    pub(super) weight: Vec<f64>,
-}
-
-impl Taps {
-    pub(super) fn new(size: usize, out: usize, alignment: Alignment) -> Self {
-        let (from, to) = (size as f64, out as f64);
-        let source = |o: usize| match alignment {
-            Alignment::HalfPixel => ((o as f64 + 0.5) * from / to - 0.5).max(0.),
-            Alignment::Corners if out > 1 => o as f64 * (from - 1.) / (to - 1.),
-            Alignment::Corners => 0.,
-            Alignment::TensorFlow1 => o as f64 * from / to,
-        };
-        let last = size - 1;
-        let mut taps = Self { low: vec![], high: vec![], weight: vec![] };
-        for o in 0..out {
-            let at = source(o);
-            let low = (at.floor() as usize).min(last);
-            taps.low.push(low);
-            taps.high.push((low + 1).min(last));
-            taps.weight.push(at - low as f64);
-        }
-        taps
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.low.len()
-    }
-
-    /// The interpolation as a matrix, row by row.
-    pub(super) fn matrix(&self, size: usize) -> Vec<Vec<f64>> {
-        let row = |o: usize| {
-            let mut row = vec![0.; size];
-            row[self.low[o]] += 1. - self.weight[o];
-            row[self.high[o]] += self.weight[o];
-            row
-        };
-        (0..self.len()).map(row).collect()
-    }
+/// What each output of an axis is interpolated from: `(1 − weight) · x[low] + weight · x[low + 1]`,
+/// up to the last element.
+pub(super) fn interpolation(size: usize, out: usize, alignment: Alignment) -> Banded {
+    let (from, to) = (size as f64, out as f64);
+    let source = |o: usize| match alignment {
+        Alignment::HalfPixel => ((o as f64 + 0.5) * from / to - 0.5).max(0.),
+        Alignment::Corners if out > 1 => o as f64 * (from - 1.) / (to - 1.),
+        Alignment::Corners => 0.,
+        Alignment::TensorFlow1 => o as f64 * from / to,
+    };
+    let last = size - 1;
+    let band = |o: usize| {
+        let at = source(o);
+        let low = (at.floor() as usize).min(last);
+        let weight = at - low as f64;
+        (low, if low == last { vec![1.] } else { vec![1. - weight, weight] })
+    };
+    Banded::new(size, (0..out).map(band))
 }
 
 #[cfg(test)]
@@ -66,25 +43,29 @@ mod tests {
     use super::*;
 
     fn sources(size: usize, out: usize, alignment: Alignment) -> Vec<f64> {
-        let taps = Taps::new(size, out, alignment);
-        taps.low.iter().zip(&taps.weight).map(|(&low, w)| low as f64 + w).collect()
+        let source = |(low, weights): &(usize, Vec<f64>)| {
+            *low as f64 + weights.get(1).copied().unwrap_or_default()
+        };
+        interpolation(size, out, alignment).bands.iter().map(source).collect()
     }
 
     #[test]
     fn doubling_two_pixels_by_hand() {
-        assert_eq!(sources(2, 4, Alignment::HalfPixel), [0., 0.25, 0.75, 1.25]);
+        assert_eq!(sources(2, 4, Alignment::HalfPixel), [0., 0.25, 0.75, 1.]);
         assert_eq!(sources(2, 4, Alignment::Corners), [0., 1. / 3., 2. / 3., 1.]);
-        assert_eq!(sources(2, 4, Alignment::TensorFlow1), [0., 0.5, 1., 1.5]);
+        assert_eq!(sources(2, 4, Alignment::TensorFlow1), [0., 0.5, 1., 1.]);
     }
 
     #[test]
     fn every_tap_lies_in_the_input() {
         for alignment in [Alignment::HalfPixel, Alignment::Corners, Alignment::TensorFlow1] {
             for (size, out) in [(1, 1), (1, 7), (7, 1), (3, 1000), (1000, 3), (5, 5)] {
-                let taps = Taps::new(size, out, alignment);
+                let taps = interpolation(size, out, alignment);
                 assert_eq!(taps.len(), out);
-                assert!(taps.low.iter().zip(&taps.high).all(|(l, h)| l <= h && *h < size));
-                assert!(taps.weight.iter().all(|w| (0. ..1.).contains(w)), "{taps:?}");
+                for (low, weights) in taps.bands {
+                    assert!(!weights.is_empty() && low + weights.len() <= size);
+                    assert!(weights.iter().all(|w| (0. ..=1.).contains(w)), "{weights:?}");
+                }
             }
         }
     }

@@ -1,9 +1,17 @@
+//! Maps of planes that treat rows and columns apart: average poolings and interpolations.
+
+mod banded;
+mod columns;
+mod kernel;
+
 use candle_core::{Result, Tensor};
 
-/// `rows · x · columnsᵀ` of every plane of `x`, for matrices given row by row: how poolings and
-/// interpolations are composed of candle operations.
-pub(crate) fn separable(x: &Tensor, rows: &[Vec<f64>], columns: &[Vec<f64>]) -> Result<Tensor> {
-    let matrix = |m: &[Vec<f64>]| Tensor::new(m.to_vec(), x.device())?.to_dtype(x.dtype());
+pub(crate) use banded::Banded;
+pub(crate) use kernel::Separable;
+
+/// `rows · x · columnsᵀ` of every plane of `x`, composed of candle operations.
+pub(crate) fn separable(x: &Tensor, rows: &Banded, columns: &Banded) -> Result<Tensor> {
+    let matrix = |m: &Banded| Tensor::new(m.dense(), x.device())?.to_dtype(x.dtype());
     let (batch, channels, height, width) = x.dims4()?;
     let x = x.contiguous()?.reshape((batch * channels * height, width))?;
     let x = x.matmul(&matrix(columns)?.t()?)?;
