@@ -1,6 +1,7 @@
 use candle_core::{Result, Shape, Tensor};
 
 use super::AvgPool2dConfig;
+use super::global::GlobalAvgPool;
 use super::window::{Span, Windows};
 use crate::cpu::{Float, UnaryKernel};
 use crate::parallel::{pieces, sum};
@@ -54,7 +55,9 @@ pub(super) fn avg_pool(x: &Tensor, rows: Windows, columns: Windows) -> Result<Te
     let (height, width) = image_size("avg_pool2d", x)?;
     let means = Separable { rows: means(&rows, height), columns: means(&columns, width) };
     let composed = |x: &Tensor| separable(x, &means.rows, &means.columns);
-    if rows.largest().max(columns.largest()) <= SMALL {
+    if rows.is_whole(height) && columns.is_whole(width) {
+        run(x, GlobalAvgPool, composed)
+    } else if rows.largest().max(columns.largest()) <= SMALL {
         run(x, SmallAvgPool(means.clone()), composed)
     } else {
         run(x, AvgPool { rows, columns }, composed)

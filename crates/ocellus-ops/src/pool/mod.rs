@@ -3,6 +3,7 @@
 mod adaptive;
 mod average;
 mod config;
+mod global;
 mod max;
 mod window;
 

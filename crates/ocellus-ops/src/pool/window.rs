@@ -89,6 +89,11 @@ impl Windows {
         self.spans.len()
     }
 
+    /// Whether there is one window only, which is the whole axis without padding.
+    pub(crate) fn is_whole(&self, size: usize) -> bool {
+        self.spans == [Span { start: 0, len: size, divisor: size }]
+    }
+
     /// The size of the largest window.
     pub(crate) fn largest(&self) -> usize {
         self.spans.iter().map(|s| s.len).max().unwrap_or(0)

@@ -115,3 +115,62 @@ fn add<T: Float>(totals: &mut [T; CHUNK], x: &[T], weight: T) {
         *total += x * weight;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::with_each_isa;
+
+    /// Outputs of all periods and numbers of inputs, and irregular ones.
+    fn matrices(size: usize) -> Vec<Banded> {
+        let band = |(out, period): (usize, (usize, usize)), before: usize, len: usize| {
+            let band = |o: usize| {
+                let at = o * period.1 / period.0;
+                let (first, end) = (at.saturating_sub(before), (at + len).min(size));
+                (first, (first..end).map(|i| 0.3 + (o + 2 * i) as f64).collect())
+            };
+            Banded::new(size, (0..out).map(band))
+        };
+        let outs = [(size, (1, 1)), (2 * size, (2, 1)), (size / 2, (1, 2)), (size - 1, (1, 1))];
+        outs.into_iter()
+            .flat_map(|out| [(0, 1), (0, 2), (1, 2), (2, 2), (2, 5)].map(|(b, l)| band(out, b, l)))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_has_weight_is_read() {
+        let (height, width) = (4, 10);
+        let mut x: Vec<f64> = (0..3 * height * width).map(|i| (i * i % 17) as f64).collect();
+        // The ends of rows: their neighbors in memory are in other rows.
+        (x[2 * width - 1], x[height * width]) = (f64::INFINITY, f64::NAN);
+        let narrow: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        for (rows, columns) in matrices(height).iter().zip(&matrices(width)) {
+            let mut expected = vec![];
+            for x in x.chunks(height * width) {
+                for (top, down) in &rows.bands {
+                    for (left, right) in &columns.bands {
+                        let line = |j| {
+                            let terms = down.iter().enumerate();
+                            terms.map(|(i, w)| w * x[(top + i) * width + j]).sum::<f64>()
+                        };
+                        let terms = right.iter().enumerate();
+                        expected.push(terms.map(|(j, w)| w * line(left + j)).sum::<f64>());
+                    }
+                }
+            }
+            with_each_isa(|isa| {
+                let close = |y: f64, e: f64, tolerance: f64| {
+                    y == e || (y.is_nan() && e.is_nan()) || (y - e).abs() <= tolerance * e.abs()
+                };
+                let y = apply(&x, rows, columns);
+                assert_eq!(y.len(), expected.len());
+                assert!(y.iter().zip(&expected).all(|(&y, &e)| close(y, e, 1e-14)), "{isa:?}");
+                let y = apply(&narrow, rows, columns);
+                assert!(
+                    y.iter().zip(&expected).all(|(&y, &e)| close(y.into(), e, 2e-6)),
+                    "{isa:?}"
+                );
+            });
+        }
+    }
+}
