@@ -18,6 +18,10 @@ pub(crate) struct Axis {
 /// Positions of a tile at most.
 pub(crate) const TILE: usize = 512;
 
+/// Positions of a tile at most where an index of `outer` has no more: tiles that small would spend
+/// their time on clearing sums for [`TILE`] positions.
+pub(crate) const SMALL: usize = 16;
+
 /// Neighboring positions within one index of `outer`, so few that all their elements fit into the
 /// cache.
 #[derive(Clone, Copy, Debug)]

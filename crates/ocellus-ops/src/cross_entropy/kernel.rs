@@ -5,7 +5,7 @@ use candle_core::{Result, Shape};
 use super::CrossEntropyConfig;
 use super::target::{IGNORED, Target};
 use crate::Reduction;
-use crate::axis::{Axis, TILE, Tile};
+use crate::axis::{Axis, SMALL, TILE, Tile};
 use crate::cpu::{Float, Output, UnaryKernel, Values, read};
 use crate::parallel::{sum, wide};
 use crate::simd::{Loop, vectorized_loop};
@@ -94,9 +94,16 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let axis = Axis::new(dims, self.dim);
         let losses = |each: Option<&Output<T>>| {
-            axis.tiles(|tile| {
-                vectorized_loop(Losses { kernel: self, x, probabilities, tile, each })
-            })
+            let kernel = self;
+            if axis.inner <= SMALL {
+                axis.tiles(|tile| {
+                    vectorized_loop(Losses::<_, SMALL> { kernel, x, probabilities, tile, each })
+                })
+            } else {
+                axis.tiles(|tile| {
+                    vectorized_loop(Losses::<_, TILE> { kernel, x, probabilities, tile, each })
+                })
+            }
         };
         if self.reduction == Reduction::None {
             let fill = |y: &Output<T>| drop(losses(Some(y)));
@@ -118,9 +125,30 @@ impl UnaryKernel for CrossEntropy {
         let probabilities = self.probabilities::<T>()?;
         let probabilities = probabilities.as_deref().unwrap_or(&[]);
         let fill = |dx: &Output<T>| {
-            Axis::new(dims, self.dim).tiles(|tile| {
-                vectorized_loop(Gradients { kernel: self, x, probabilities, gradient, tile, dx });
-            });
+            let (axis, kernel) = (Axis::new(dims, self.dim), self);
+            if axis.inner <= SMALL {
+                axis.tiles(|tile| {
+                    vectorized_loop(Gradients::<_, SMALL> {
+                        kernel,
+                        x,
+                        probabilities,
+                        gradient,
+                        tile,
+                        dx,
+                    });
+                });
+            } else {
+                axis.tiles(|tile| {
+                    vectorized_loop(Gradients::<_, TILE> {
+                        kernel,
+                        x,
+                        probabilities,
+                        gradient,
+                        tile,
+                        dx,
+                    });
+                });
+            }
         };
         // SAFETY: the tiles cover all elements, and each writes its own.
         Ok(unsafe { Output::collect(x.len(), fill) })
@@ -128,7 +156,7 @@ impl UnaryKernel for CrossEntropy {
 }
 
 /// The sum of the losses of a tile, each of which is written too if asked for.
-struct Losses<'a, T> {
+struct Losses<'a, T, const N: usize> {
     kernel: &'a CrossEntropy,
     x: &'a [T],
     probabilities: &'a [T],
@@ -136,7 +164,7 @@ struct Losses<'a, T> {
     each: Option<&'a Output<T>>,
 }
 
-impl<T: Float> Loop for Losses<'_, T> {
+impl<T: Float, const N: usize> Loop for Losses<'_, T, N> {
     type Output = f64;
 
     #[inline(always)]
@@ -145,15 +173,15 @@ impl<T: Float> Loop for Losses<'_, T> {
         // A logit of −∞ with target 0 costs nothing.
         let cost = |v: f64, log: f64, x: T| if v == 0. { 0. } else { v * (log - wide(x)) };
         // SAFETY: nothing is written.
-        let Sums { largest, totals: mut logs } = unsafe { Sums::of(x, tile, None) };
+        let Sums::<T, N> { largest, totals: mut logs } = unsafe { Sums::of(x, tile, None) };
         let logs = &mut logs[..tile.len];
         for (log, &m) in logs.iter_mut().zip(&largest) {
             *log = wide(m) + ln(*log);
         }
-        let mut losses = [0.; TILE];
+        let mut losses = [0.; N];
         let losses = &mut losses[..tile.len];
         if let Some(indices) = kernel.hard(tile) {
-            let mut hits = [T::zero(); TILE];
+            let mut hits = [T::zero(); N];
             for (j, ((&index, v), hit)) in
                 indices.iter().zip(&mut *losses).zip(&mut hits).enumerate()
             {
@@ -185,7 +213,7 @@ impl<T: Float> Loop for Losses<'_, T> {
 }
 
 /// The gradient by the logits of a tile.
-struct Gradients<'a, T> {
+struct Gradients<'a, T, const N: usize> {
     kernel: &'a CrossEntropy,
     x: &'a [T],
     probabilities: &'a [T],
@@ -194,14 +222,14 @@ struct Gradients<'a, T> {
     dx: &'a Output<T>,
 }
 
-impl<T: Float> Loop for Gradients<'_, T> {
+impl<T: Float, const N: usize> Loop for Gradients<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { kernel, x, probabilities, gradient, tile, dx } = self;
         // What the gradient of each loss is multiplied by.
-        let mut scales = [0.; TILE];
+        let mut scales = [0.; N];
         let scales = &mut scales[..tile.len];
         if kernel.reduction == Reduction::None {
             for (scale, &g) in scales.iter_mut().zip(&gradient[tile.position..]) {
@@ -211,7 +239,7 @@ impl<T: Float> Loop for Gradients<'_, T> {
             scales.fill(wide(gradient[0]) / kernel.divisor);
         }
         // Σ v of each position.
-        let mut masses = [0.; TILE];
+        let mut masses = [0.; N];
         let masses = &mut masses[..tile.len];
         let hard = kernel.hard(tile);
         if let Some(indices) = hard {
@@ -226,9 +254,9 @@ impl<T: Float> Loop for Gradients<'_, T> {
             }
         }
         // SAFETY: the caller gives each tile to one task.
-        let sums = unsafe { Sums::of(x, tile, Some(dx)) };
+        let sums = unsafe { Sums::<T, N>::of(x, tile, Some(dx)) };
         // What makes the powers softmax · Σ v, and what is subtracted of the one with the target.
-        let (mut factors, mut hits) = ([T::zero(); TILE], [T::zero(); TILE]);
+        let (mut factors, mut hits) = ([T::zero(); N], [T::zero(); N]);
         let (factors, hits) = (&mut factors[..tile.len], &mut hits[..tile.len]);
         let of_position = scales.iter().zip(&*masses).zip(&sums.totals);
         for (((&scale, &mass), &total), (factor, hit)) in
@@ -255,5 +283,49 @@ impl<T: Float> Loop for Gradients<'_, T> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor, Var};
+    use ocellus_testing::{assert_close, fill};
+
+    use super::*;
+    use crate::{Implementation, cross_entropy, softmax, with_implementation};
+
+    #[test]
+    fn tiles_of_any_size_give_what_the_composition_gives() -> Result<()> {
+        for shape in [(2, 3, 1), (3, 2, SMALL + 1), (2, 3, 2 * TILE + 7)] {
+            let x = Var::from_tensor(&(fill(shape, 0.3, DType::F64)? * 3.)?)?;
+            let count = shape.0 * shape.2;
+            let indices: Vec<i64> = (0..count).map(|i| (i % (shape.1 + 1)) as i64 - 1).collect();
+            let indices = Tensor::from_vec(indices, (shape.0, shape.2), &Device::Cpu)?;
+            let probabilities = softmax(&fill(shape, 0.7, DType::F64)?, 1)?;
+            let weights = fill(shape.1, 0.2, DType::F64)?.affine(0.5, 1.)?;
+            let config = CrossEntropyConfig::default().with_class_weights(weights);
+            let smoothed = config.clone().with_label_smoothing(0.2);
+            let each = config.clone().with_reduction(Reduction::None);
+            let cases = [
+                (&indices, config.clone().with_ignore_index(-1)),
+                (&indices, each.clone().with_ignore_index(-1)),
+                (&indices, smoothed.clone().with_ignore_index(-1)),
+                (&probabilities, smoothed),
+                (&probabilities, each),
+            ];
+            for (target, config) in cases {
+                let run = || {
+                    let loss = cross_entropy(&x, target, &config)?;
+                    let gradients = loss.sqr()?.sum_all()?.backward()?;
+                    Ok::<_, candle_core::Error>((loss, gradients.get(&x).unwrap().clone()))
+                };
+                let (loss, dx) = run()?;
+                let (expected_loss, expected_dx) =
+                    with_implementation(Implementation::Composed, run)?;
+                assert_close(&loss, &expected_loss, 1e-12)?;
+                assert_close(&dx, &expected_dx, 1e-12)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::form::Form;
-use crate::axis::{Axis, TILE, Tile};
+use crate::axis::{Axis, SMALL, TILE, Tile};
 use crate::cpu::{Float, Output};
 use crate::parallel::wide;
 use crate::simd::{Loop, vectorized_loop};
@@ -11,7 +11,12 @@ use crate::simd::{Loop, vectorized_loop};
 /// The forward pass, tile by tile: all passes over a tile find it in the cache.
 pub(super) fn forward<F: Form, T: Float>(axis: Axis, x: &[T]) -> Vec<T> {
     let fill = |y: &Output<T>| {
-        axis.tiles(|tile| vectorized_loop(Forward { x, y, tile, form: PhantomData::<F> }));
+        let form = PhantomData::<F>;
+        if axis.inner <= SMALL {
+            axis.tiles(|tile| vectorized_loop(Forward::<_, _, SMALL> { x, y, tile, form }));
+        } else {
+            axis.tiles(|tile| vectorized_loop(Forward::<_, _, TILE> { x, y, tile, form }));
+        }
     };
     // SAFETY: the tiles cover all elements, and each writes its own.
     unsafe { Output::collect(x.len(), fill) }
@@ -21,19 +26,28 @@ pub(super) fn forward<F: Form, T: Float>(axis: Axis, x: &[T]) -> Vec<T> {
 pub(super) fn backward<F: Form, T: Float>(axis: Axis, y: &[T], gradient: &[T]) -> Vec<T> {
     let fill = |dx: &Output<T>| {
         let form = PhantomData::<F>;
-        axis.tiles(|tile| vectorized_loop(Backward { y, gradient, dx, tile, form }));
+        if axis.inner <= SMALL {
+            axis.tiles(|tile| {
+                vectorized_loop(Backward::<_, _, SMALL> { y, gradient, dx, tile, form });
+            });
+        } else {
+            axis.tiles(|tile| {
+                vectorized_loop(Backward::<_, _, TILE> { y, gradient, dx, tile, form });
+            });
+        }
     };
     // SAFETY: as above.
     unsafe { Output::collect(y.len(), fill) }
 }
 
-/// The largest element and the sum of the powers `exp(x − largest)` of each position of a tile.
-pub(crate) struct Sums<T> {
-    pub(crate) largest: [T; TILE],
-    pub(crate) totals: [f64; TILE],
+/// The largest element and the sum of the powers `exp(x − largest)` of each position of a tile of
+/// at most `N`.
+pub(crate) struct Sums<T, const N: usize> {
+    pub(crate) largest: [T; N],
+    pub(crate) totals: [f64; N],
 }
 
-impl<T: Float> Sums<T> {
+impl<T: Float, const N: usize> Sums<T, N> {
     /// Takes the sums of a tile of x, and writes the powers to that of `powers`, if any.
     ///
     /// # Safety
@@ -41,7 +55,7 @@ impl<T: Float> Sums<T> {
     /// The tile of `powers` must be this task's alone.
     #[inline(always)]
     pub(crate) unsafe fn of(x: &[T], tile: Tile, powers: Option<&Output<T>>) -> Self {
-        let mut sums = Self { largest: [T::neg_infinity(); TILE], totals: [0.; TILE] };
+        let mut sums = Self { largest: [T::neg_infinity(); N], totals: [0.; N] };
         let (largest, totals) = (&mut sums.largest[..tile.len], &mut sums.totals[..tile.len]);
         for class in 0..tile.size {
             for (m, &x) in largest.iter_mut().zip(&x[tile.row(class)]) {
@@ -71,22 +85,22 @@ impl<T: Float> Sums<T> {
     }
 }
 
-struct Forward<'a, F, T> {
+struct Forward<'a, F, T, const N: usize> {
     x: &'a [T],
     y: &'a Output<T>,
     tile: Tile,
     form: PhantomData<F>,
 }
 
-impl<F: Form, T: Float> Loop for Forward<'_, F, T> {
+impl<F: Form, T: Float, const N: usize> Loop for Forward<'_, F, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { x, y, tile, .. } = self;
         // SAFETY: the caller gives each tile to one task.
-        let sums = unsafe { Sums::of(x, tile, Some(y)) };
-        let mut shared = [T::zero(); TILE];
+        let sums = unsafe { Sums::<T, N>::of(x, tile, Some(y)) };
+        let mut shared = [T::zero(); N];
         for (shared, &total) in shared[..tile.len].iter_mut().zip(&sums.totals) {
             *shared = T::from_f64(F::shared(total));
         }
@@ -103,7 +117,7 @@ impl<F: Form, T: Float> Loop for Forward<'_, F, T> {
     }
 }
 
-struct Backward<'a, F, T> {
+struct Backward<'a, F, T, const N: usize> {
     y: &'a [T],
     gradient: &'a [T],
     dx: &'a Output<T>,
@@ -111,13 +125,13 @@ struct Backward<'a, F, T> {
     form: PhantomData<F>,
 }
 
-impl<F: Form, T: Float> Loop for Backward<'_, F, T> {
+impl<F: Form, T: Float, const N: usize> Loop for Backward<'_, F, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { y, gradient, dx, tile, .. } = self;
-        let mut sums = [0.; TILE];
+        let mut sums = [0.; N];
         for class in 0..tile.size {
             let row = y[tile.row(class)].iter().zip(&gradient[tile.row(class)]);
             for ((&y, &gradient), sum) in row.zip(&mut sums[..tile.len]) {
