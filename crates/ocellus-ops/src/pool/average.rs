@@ -42,7 +42,8 @@ use crate::separable::{Banded, Separable, separable};
 ///
 /// # Complexity
 ///
-/// Time is windows × kernel size.
+/// Time is windows × rows and columns of the kernel: rows are summed once for all windows of a row.
+/// Kernels of more than 16 rows or columns take windows × kernel size.
 pub fn avg_pool2d(x: &Tensor, config: &AvgPool2dConfig) -> Result<Tensor> {
     let size = image_size("avg_pool2d", x)?;
     let counted = config.kind.count_include_pad;
