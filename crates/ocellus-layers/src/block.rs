@@ -111,7 +111,7 @@ impl ConvBlock {
     ///
     /// # Errors
     ///
-    /// As [`Conv2d::new`] and [`BatchNorm2d::new`].
+    /// As [`Conv2d::new`] and [`BatchNorm2d::new`](crate::BatchNorm2d::new).
     pub fn new(config: &ConvBlockConfig, vb: VarBuilder) -> Result<Self> {
         let conv = vb.pp("conv");
         Ok(Self(if config.batch_norm {
