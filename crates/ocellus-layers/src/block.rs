@@ -82,7 +82,7 @@ impl ConvBlockConfig {
 /// # Parameters
 ///
 /// - `conv.weight`, `conv.bias`: as [`Conv2d`]'s
-/// - `bn.weight`, `bn.bias`, `bn.running_mean`, `bn.running_var`: as [`BatchNorm2d`]'s
+/// - `bn.weight`, `bn.bias`, `bn.running_mean`, `bn.running_var`: as [`BatchNorm2d`](crate::BatchNorm2d)'s
 ///
 /// # Examples
 ///
