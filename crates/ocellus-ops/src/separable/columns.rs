@@ -10,6 +10,8 @@ pub(super) const MARGIN: usize = 8;
 /// The map of columns, prepared for rows that lie behind each other.
 pub(super) enum Columns<T> {
     Periodic(Periodic<T>),
+    /// Outputs of one or two inputs.
+    Pairs(Vec<Pair<T>>),
     /// Each output's first input and weights.
     Irregular(Vec<(usize, Vec<T>)>),
 }
@@ -31,13 +33,20 @@ impl<T: Float> Columns<T> {
     pub(super) fn new(matrix: &Banded, rows: usize) -> Self {
         let periodic =
             [(1, 1), (2, 1), (1, 2)].into_iter().find_map(|p| Periodic::new(matrix, p, rows));
-        periodic.map_or_else(|| Self::Irregular(matrix.typed()), Self::Periodic)
+        match periodic {
+            Some(periodic) => Self::Periodic(periodic),
+            None if matrix.bands.iter().all(|(_, weights)| (1..=2).contains(&weights.len())) => {
+                Self::Pairs(matrix.bands.iter().map(Pair::new).collect())
+            }
+            None => Self::Irregular(matrix.typed()),
+        }
     }
 
     /// Writes whole rows of outputs, from rows of `width` elements between margins.
     pub(super) fn apply(&self, lines: &[T], width: usize, y: &mut [MaybeUninit<T>]) {
         match self {
             Self::Periodic(periodic) => periodic.apply(lines, y),
+            Self::Pairs(pairs) => vectorized_loop(Two { pairs, lines: &lines[MARGIN..], width, y }),
             Self::Irregular(bands) => {
                 vectorized_loop(Bands { bands, lines: &lines[MARGIN..], width, y });
             }
@@ -125,6 +134,45 @@ impl<T: Float, const P: usize, const S: usize, const K: usize> Loop for Taps<'_,
                     total += term(k);
                 }
                 y[q][p].write(total);
+            }
+        }
+    }
+}
+
+/// Two inputs and their weights; the second weight is zero where there is one.
+pub(super) struct Pair<T> {
+    inputs: [usize; 2],
+    weights: [T; 2],
+}
+
+impl<T: Float> Pair<T> {
+    fn new((first, weights): &(usize, Vec<f64>)) -> Self {
+        let second = weights.get(1).copied();
+        Self {
+            inputs: [*first, first + usize::from(second.is_some())],
+            weights: [T::from_f64(weights[0]), T::from_f64(second.unwrap_or(0.))],
+        }
+    }
+}
+
+struct Two<'a, T> {
+    pairs: &'a [Pair<T>],
+    lines: &'a [T],
+    width: usize,
+    y: &'a mut [MaybeUninit<T>],
+}
+
+impl<T: Float> Loop for Two<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.y.chunks_mut(self.pairs.len()).zip(self.lines.chunks(self.width));
+        for (y, line) in rows {
+            for (y, Pair { inputs, weights }) in y.iter_mut().zip(self.pairs) {
+                let [a, b] = [line[inputs[0]] * weights[0], line[inputs[1]] * weights[1]];
+                // Not the product with zero: x may be infinite.
+                y.write(if weights[1] == T::zero() { a } else { a + b });
             }
         }
     }

@@ -131,7 +131,13 @@ mod tests {
             };
             Banded::new(size, (0..out).map(band))
         };
-        let outs = [(size, (1, 1)), (2 * size, (2, 1)), (size / 2, (1, 2)), (size - 1, (1, 1))];
+        let outs = [
+            (size, (1, 1)),
+            (2 * size, (2, 1)),
+            (size / 2, (1, 2)),
+            (size - 1, (1, 1)),
+            (3 * size, (3, 1)),
+        ];
         outs.into_iter()
             .flat_map(|out| [(0, 1), (0, 2), (1, 2), (2, 2), (2, 5)].map(|(b, l)| band(out, b, l)))
             .collect()
