@@ -39,7 +39,8 @@ pub enum ConvAlgorithm {
     /// Products of filters and patches, each sum in the order of its terms.
     Direct,
     /// F(4×4, 3×3) of \[1\]: a quarter of the multiplications, a little more rounding. For kernels of
-    /// 3 × 3 with stride 1, dilation 1 and one group.
+    /// 3 × 3 with stride 1, dilation 1 and one group. And for those of 4 × 4 with stride 2, by F(5×5,
+    /// 2×2) for each of the four phases of the larger image, but for the gradient by the weight.
     Winograd,
 }
 

@@ -16,12 +16,29 @@ const TILES: usize = 48;
 
 /// Whether Winograd's algorithm is to be used.
 fn by_winograd(g: &Geometry) -> bool {
-    g.suits_winograd()
-        && match g.algorithm {
-            ConvAlgorithm::Direct => false,
-            ConvAlgorithm::Winograd => true,
-            ConvAlgorithm::Auto => g.ci >= CHANNELS && g.co >= CHANNELS,
-        }
+    g.suits_winograd() && wants_winograd(g)
+}
+
+fn wants_winograd(g: &Geometry) -> bool {
+    match g.algorithm {
+        ConvAlgorithm::Direct => false,
+        ConvAlgorithm::Winograd => true,
+        ConvAlgorithm::Auto => g.ci >= CHANNELS && g.co >= CHANNELS,
+    }
+}
+
+/// Whether it is to be used for the phases of a 4 × 4 convolution at stride 2.
+fn by_phases<T: Float>(g: &Geometry) -> bool {
+    g.suits_phases() && wants_winograd(g) && !has_few_phase_tiles::<T>(g)
+}
+
+/// As [`has_few_tiles`]; the transformations take more, for tiles and filters of four phases.
+fn has_few_phase_tiles<T: Float>(g: &Geometry) -> bool {
+    let panel = 2 * Isa::current().lanes::<T>();
+    let tiles = g.batch * (g.output.0 + 1).div_ceil(5) * (g.output.1 + 1).div_ceil(5);
+    let by_tiles = 36 * tiles.next_multiple_of(panel);
+    let by_pixels = 4 * (g.batch * g.output_plane()).next_multiple_of(panel);
+    g.algorithm == ConvAlgorithm::Auto && 2 * by_pixels <= 3 * by_tiles
 }
 
 /// Whether the panels of tiles would be so empty that the direct way takes no more products.
@@ -46,9 +63,13 @@ pub(super) fn forward<T: Float>(
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
     if by_winograd(g) && !has_few_tiles::<T>(g) {
-        winograd::forward(g, x, &Filters::of_conv(g, weights), epilogue)
-    } else {
-        direct::forward(g, x, weights, epilogue)
+        return winograd::convolve(g, x, &Filters::of_conv(g, weights), epilogue);
+    }
+    match (weights, epilogue.residual) {
+        (Weights::Plain(weight), None) if by_phases::<T>(g) => {
+            winograd::strided(g, x, weight, epilogue)
+        }
+        _ => direct::forward(g, x, weights, epilogue),
     }
 }
 
@@ -62,8 +83,9 @@ pub(super) fn grad_input<T: Float>(
 ) -> Vec<T> {
     match g.turned() {
         Some(turned) if by_winograd(g) && !has_few_tiles::<T>(&turned) => {
-            winograd::forward(&turned, y, &Filters::turned(g, weight), epilogue)
+            winograd::convolve(&turned, y, &Filters::turned(g, weight), epilogue)
         }
+        None if by_phases::<T>(g) => winograd::transposed(g, y, weight, epilogue),
         _ => direct::grad_input(g, y, weight, epilogue),
     }
 }

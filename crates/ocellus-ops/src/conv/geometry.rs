@@ -58,10 +58,11 @@ impl Geometry {
             padding,
             algorithm,
         };
-        if config.algorithm == ConvAlgorithm::Winograd && !g.suits_winograd() {
+        if config.algorithm == ConvAlgorithm::Winograd && !(g.suits_winograd() || g.suits_phases())
+        {
             bail!(
-                "conv2d: Winograd's algorithm is for kernels of 3 × 3 with stride 1, dilation 1 and \
-                 one group, got {kh} × {kw}, stride {stride:?}, dilation {dilation:?}, {groups} \
+                "conv2d: Winograd's algorithm is for kernels of 3 × 3 with stride 1 or 4 × 4 with \
+                 stride 2, dilation 1 and one group, got {kh} × {kw}, stride {stride:?}, dilation {dilation:?}, {groups} \
                  group(s): choose ConvAlgorithm::Auto"
             )
         }
@@ -147,8 +148,17 @@ impl Geometry {
 
     /// Whether Winograd's algorithm can compute it and its gradients.
     pub(super) fn suits_winograd(&self) -> bool {
-        self.kernel == (3, 3)
-            && self.stride == (1, 1)
+        self.is_dense(3, 1)
+    }
+
+    /// Whether Winograd's algorithm can compute its phases.
+    pub(super) fn suits_phases(&self) -> bool {
+        self.is_dense(4, 2)
+    }
+
+    fn is_dense(&self, kernel: usize, stride: usize) -> bool {
+        self.kernel == (kernel, kernel)
+            && self.stride == (stride, stride)
             && self.dilation == (1, 1)
             && self.groups == 1
     }

@@ -145,6 +145,22 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn interleave5(to: *mut f32, [a, b, c, d, e]: [__m512; 5]) {
+        unsafe {
+            let mut v = 0;
+            while v < 5 {
+                let [ab, cd, last] =
+                    FIVE[v].lanes.map(|lanes| _mm512_loadu_si512(lanes.as_ptr().cast()));
+                let [_, of_cd, of_last] = FIVE[v].masks;
+                let x = _mm512_permutex2var_ps(a, ab, b);
+                let x = _mm512_mask_blend_ps(of_cd, x, _mm512_permutex2var_ps(c, cd, d));
+                _mm512_storeu_ps(to.add(16 * v), _mm512_mask_permutexvar_ps(x, of_last, last, e));
+                v += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_transposed(to: *mut f32, stride: usize, v: &[__m512; MAX_LANES]) {
         unsafe {
             // 4 × 4 blocks within the 128-bit lanes, then the lanes themselves.
@@ -175,3 +191,24 @@ impl Simd for Avx512 {
         }
     }
 }
+
+/// What a vector of five interleaved ones consists of: of the first pair, the second, the last.
+struct Five {
+    /// For each lane, its lane in the pair.
+    lanes: [[i32; 16]; 3],
+    /// Which lanes are of it.
+    masks: [u16; 3],
+}
+
+const FIVE: [Five; 5] = {
+    let mut five = [const { Five { lanes: [[0; 16]; 3], masks: [0; 3] } }; 5];
+    let mut i = 0;
+    while i < 80 {
+        let (vector, lane) = (i % 5, i / 5);
+        let (pair, to) = (vector / 2, &mut five[i / 16]);
+        to.lanes[pair][i % 16] = (16 * (vector % 2) + lane) as i32;
+        to.masks[pair] |= 1 << (i % 16);
+        i += 1;
+    }
+    five
+};

@@ -63,6 +63,20 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn deinterleave4(from: *const Self::T) -> [Self::V; 4];
     /// Writes lane i of vector j to `to[4 · i + j]`.
     unsafe fn interleave4(to: *mut Self::T, v: [Self::V; 4]);
+    /// Writes lane i of vector j to `to[5 · i + j]`.
+    #[inline(always)]
+    unsafe fn interleave5(to: *mut Self::T, v: [Self::V; 5]) {
+        for (j, v) in v.into_iter().enumerate() {
+            let mut lanes = [Self::T::default(); MAX_LANES];
+            // SAFETY: by the caller's promise.
+            unsafe {
+                Self::store(lanes.as_mut_ptr(), v);
+                for (lane, &value) in lanes[..Self::LANES].iter().enumerate() {
+                    *to.add(5 * lane + j) = value;
+                }
+            }
+        }
+    }
     /// Writes lane i of vector j to `to[i · stride + j]`, for [`Simd::LANES`] vectors: a matrix
     /// transposed.
     unsafe fn store_transposed(to: *mut Self::T, stride: usize, v: &[Self::V; MAX_LANES]);

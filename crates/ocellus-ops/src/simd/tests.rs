@@ -76,6 +76,11 @@ impl<T: Float> Kernel<T> for Shuffles {
             }
             S::interleave4(y.as_mut_ptr(), v);
             assert!(y[..4 * S::LANES] == x[..4 * S::LANES]);
+            let five = [0, 1, 2, 3, 4].map(|j| S::load(x.as_ptr().add(j * S::LANES)));
+            S::interleave5(y.as_mut_ptr(), five);
+            for i in 0..5 * S::LANES {
+                assert!(y[i] == x[i % 5 * S::LANES + i / 5]);
+            }
             S::interleave2(y.as_mut_ptr(), [v[0], v[2]]);
             for lane in 0..S::LANES {
                 assert!(y[2 * lane] == x[4 * lane] && y[2 * lane + 1] == x[4 * lane + 2]);

@@ -8,6 +8,7 @@ mod graph;
 mod large;
 mod naive;
 mod packed;
+mod phases;
 mod transposed;
 mod vector_gradients;
 mod vectors;

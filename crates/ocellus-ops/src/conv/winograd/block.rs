@@ -32,16 +32,16 @@ impl Layout {
     }
 
     /// Values of a channel in a panel.
-    fn row(&self) -> usize {
+    pub(super) fn row(&self) -> usize {
         2 * self.lanes
     }
 
-    fn panel(&self) -> usize {
+    pub(super) fn panel(&self) -> usize {
         self.channels * self.row()
     }
 
     /// Values of a point, with a line more: see [`FilterLayout`].
-    fn point(&self) -> usize {
+    pub(super) fn point(&self) -> usize {
         self.panels * self.panel() + MAX_LANES
     }
 

@@ -98,13 +98,13 @@ pub(super) struct FilterLayout {
 }
 
 impl FilterLayout {
-    fn block(&self) -> usize {
+    pub(super) fn block(&self) -> usize {
         self.inputs * self.lanes
     }
 
     /// Values of a point. A line more: points that lie a power of two apart would share few sets
     /// of the cache.
-    fn point(&self) -> usize {
+    pub(super) fn point(&self) -> usize {
         self.blocks * self.block() + MAX_LANES
     }
 

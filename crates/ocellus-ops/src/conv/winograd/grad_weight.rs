@@ -78,7 +78,7 @@ impl<'a, T: Float> Work<'a, T> {
     /// Transforms block `block` of the tiles, for some panels of input channels.
     fn transform_input(&self, block: usize, panels: Range<usize>, to: &mut [T]) {
         assert_eq!(to.len(), self.input.len());
-        let groups = self.tiling.groups(self.g, block * self.input.tiles, self.lanes, GROUPS);
+        let groups = self.tiling.groups(block * self.input.tiles, self.lanes, GROUPS);
         let (geometry, x, layout) = (self.g, self.x, self.input);
         let to = to.as_mut_ptr();
         // SAFETY: `isa` is this processor's; `to` has room for the layout.
@@ -91,7 +91,7 @@ impl<'a, T: Float> Work<'a, T> {
     /// Likewise for the gradient by y.
     fn transform_gradient(&self, block: usize, to: &mut [T]) {
         assert_eq!(to.len(), self.gradient.len());
-        let groups = self.tiling.groups(self.g, block * self.input.tiles, self.lanes, GROUPS);
+        let groups = self.tiling.groups(block * self.input.tiles, self.lanes, GROUPS);
         let (geometry, grad, layout) = (self.g, self.grad, self.gradient);
         let (channels, to) = (0..layout.channels, to.as_mut_ptr());
         // SAFETY: as above.

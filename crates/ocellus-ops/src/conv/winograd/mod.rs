@@ -1,15 +1,19 @@
 //! Convolutions of 3 × 3 at stride 1 by Winograd's minimal filtering: 36 products for 16 output
-//! values instead of 144.
+//! values instead of 144. And of 4 × 4 at stride 2: see [`phases`].
 
 mod block;
 mod filters;
 mod forward;
 mod grad_block;
 mod grad_weight;
-
+mod phase_block;
+mod phases;
+mod plain;
+mod scheme;
 mod tiles;
 mod transform;
 
 pub(super) use filters::Filters;
-pub(super) use forward::forward;
 pub(super) use grad_weight::grad_weight;
+pub(super) use phases::{strided, transposed};
+pub(super) use plain::convolve;

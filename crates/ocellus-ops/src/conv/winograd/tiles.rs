@@ -1,11 +1,11 @@
-use super::transform::{OUT, SIDE};
+use super::transform::{OUT, PHASE_OUT, SIDE};
 use crate::conv::geometry::Geometry;
 use crate::conv::vectors::Staged;
 use crate::simd::MAX_LANES;
 
 /// Values in a row of the staging area of a group of input tiles: each of up to [`MAX_LANES`] runs
 /// has 4 values for each tile and 2 more; vectors may read a little further.
-pub(super) const IN_ROW: usize = 6 * MAX_LANES + 16;
+pub(super) const IN_ROW: usize = SIDE * MAX_LANES + 16;
 
 /// Values of that area.
 pub(super) const IN_STAGE: usize = SIDE * IN_ROW;
@@ -15,6 +15,9 @@ pub(super) const OUT_ROW: usize = OUT * MAX_LANES;
 
 /// Values of that area.
 pub(super) const OUT_STAGE: usize = OUT * OUT_ROW;
+
+/// Values in a row of the staging area with tiles of one or two phases.
+pub(super) const WIDE_ROW: usize = 2 * SIDE * MAX_LANES + 16;
 
 /// As many neighboring tiles as a vector has lanes, and how they are read and written.
 #[derive(Clone, Debug)]
@@ -29,6 +32,24 @@ pub(super) struct Group {
     pub(super) outputs: Vec<Staged>,
 }
 
+/// Images cut into square tiles of equal distances.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    /// Values of all channels of an image.
+    image: usize,
+    height: usize,
+    width: usize,
+    /// Pixels of the first tile before the image.
+    top: usize,
+    left: usize,
+    /// Pixels from a tile to the next.
+    step: usize,
+    /// Pixels of a tile's side.
+    side: usize,
+    /// Values in a row of the staging area.
+    row: usize,
+}
+
 /// The tiles of all images of a convolution, image by image, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiling {
@@ -36,27 +57,52 @@ pub(super) struct Tiling {
     columns: usize,
     /// Tiles of all images.
     pub(super) count: usize,
+    input: Area,
+    output: Area,
 }
 
 impl Tiling {
+    /// Those of a 3 × 3 convolution at stride 1.
     pub(super) fn of(g: &Geometry) -> Self {
-        let (rows, columns) = (g.output.0.div_ceil(OUT), g.output.1.div_ceil(OUT));
-        Self { rows, columns, count: g.batch * rows * columns }
+        let input = Area { step: OUT, side: SIDE, row: IN_ROW, ..Area::of_input(g) };
+        let output = Area { step: OUT, side: OUT, row: OUT_ROW, ..Area::of_output(g) };
+        Self::new(g, g.output, OUT, input, output)
+    }
+
+    /// Those of a 4 × 4 convolution at stride 2: tiles of both phases of x, tiles of y.
+    pub(super) fn strided(g: &Geometry) -> Self {
+        let (step, side) = (2 * PHASE_OUT, 2 * SIDE);
+        let input = Area { step, side, row: WIDE_ROW, ..Area::of_input(g) };
+        let (step, side) = (PHASE_OUT, PHASE_OUT);
+        let output = Area { step, side, row: WIDE_ROW, ..Area::of_output(g) };
+        Self::new(g, g.output, PHASE_OUT, input, output)
+    }
+
+    /// Those of the transpose of that: tiles of y, tiles of both phases of x.
+    ///
+    /// Pixel 2 t + phase of the padded x meets the pixels t − 1 and t of y.
+    pub(super) fn transposed(g: &Geometry) -> Self {
+        let y = Area { top: 1, left: 1, ..Area::of_output(g) };
+        let input = Area { step: PHASE_OUT, side: SIDE, row: WIDE_ROW, ..y };
+        let (step, side) = (2 * PHASE_OUT, 2 * PHASE_OUT);
+        let output = Area { step, side, row: WIDE_ROW, ..Area::of_input(g) };
+        let padded = (g.input.0 + g.padding.top, g.input.1 + g.padding.left);
+        Self::new(g, padded, step, input, output)
+    }
+
+    /// Tiles that cover `size`, `step` apart.
+    fn new(g: &Geometry, size: (usize, usize), step: usize, input: Area, output: Area) -> Self {
+        let (rows, columns) = (size.0.div_ceil(step), size.1.div_ceil(step));
+        Self { rows, columns, count: g.batch * rows * columns, input, output }
     }
 
     /// `count` groups of `lanes` tiles from tile `first` on.
-    pub(super) fn groups(
-        &self,
-        g: &Geometry,
-        first: usize,
-        lanes: usize,
-        count: usize,
-    ) -> Vec<Group> {
-        (0..count).map(|n| self.group(g, first + n * lanes, lanes)).collect()
+    pub(super) fn groups(&self, first: usize, lanes: usize, count: usize) -> Vec<Group> {
+        (0..count).map(|n| self.group(first + n * lanes, lanes)).collect()
     }
 
     /// Tiles `first..first + lanes`, those that exist.
-    pub(super) fn group(&self, g: &Geometry, first: usize, lanes: usize) -> Group {
+    fn group(&self, first: usize, lanes: usize) -> Group {
         let mut group = Group {
             inputs: Vec::new(),
             offsets: [0; MAX_LANES],
@@ -69,15 +115,18 @@ impl Tiling {
             let column = tile % self.columns;
             let run = Run {
                 image: tile / (self.rows * self.columns),
-                row: tile / self.columns % self.rows * OUT,
-                column: column * OUT,
+                row: tile / self.columns % self.rows,
+                column,
                 tiles: (self.columns - column).min(last - tile),
-                lane: tile - first,
-                start,
             };
-            run.add(g, &mut group);
+            let (step, lane) = (self.input.step, tile - first);
+            for n in 0..run.tiles {
+                group.offsets[lane + n] = (start + step * n) as i32;
+            }
+            self.input.add(&run, start, &mut group.inputs);
+            self.output.add(&run, lane * self.output.step, &mut group.outputs);
             group.contiguous = run.tiles == lanes;
-            start += run.tiles * OUT + SIDE - OUT;
+            start += run.tiles * step + self.input.side - step;
             tile += run.tiles;
         }
         group
@@ -87,46 +136,43 @@ impl Tiling {
 /// Neighboring tiles in one row.
 struct Run {
     image: usize,
-    /// The output row and column where the first begins.
+    /// The row and the column of the first, in tiles.
     row: usize,
     column: usize,
     tiles: usize,
-    /// The lane of the first.
-    lane: usize,
-    /// Where the first begins in a row of the input's staging area.
-    start: usize,
 }
 
-impl Run {
-    fn add(&self, g: &Geometry, group: &mut Group) {
-        for tile in 0..self.tiles {
-            group.offsets[self.lane + tile] = (self.start + OUT * tile) as i32;
-        }
+impl Area {
+    /// x, with its padding.
+    fn of_input(g: &Geometry) -> Self {
         let (height, width) = g.input;
-        let image = self.image * g.groups * g.ci * g.input_plane();
-        let end = self.column + self.tiles * OUT + SIDE - OUT;
-        // The part of columns `self.column..end` of the padded image that is no padding.
-        let from = self.column.max(g.padding.left);
-        let to = end.min(width + g.padding.left);
-        for r in 0..SIDE {
-            let Some(y) = (self.row + r).checked_sub(g.padding.top).filter(|&y| y < height) else {
-                continue;
-            };
-            if from < to {
-                group.inputs.push(Staged {
-                    image: image + y * width + from - g.padding.left,
-                    stage: r * IN_ROW + self.start + from - self.column,
-                    len: to - from,
-                });
-            }
-        }
+        let (top, left) = (g.padding.top, g.padding.left);
+        let image = g.groups * g.ci * g.input_plane();
+        Self { image, height, width, top, left, step: 0, side: 0, row: 0 }
+    }
+
+    /// y.
+    fn of_output(g: &Geometry) -> Self {
         let (height, width) = g.output;
-        let image = self.image * g.groups * g.co * g.output_plane();
-        for r in 0..OUT.min(height - self.row) {
-            group.outputs.push(Staged {
-                image: image + (self.row + r) * width + self.column,
-                stage: r * OUT_ROW + OUT * self.lane,
-                len: (OUT * self.tiles).min(width - self.column),
+        let image = g.groups * g.co * g.output_plane();
+        Self { image, height, width, top: 0, left: 0, step: 0, side: 0, row: 0 }
+    }
+
+    /// Adds what of the image lies in the tiles, whose rows begin at `start` in those of the staging
+    /// area.
+    fn add(&self, run: &Run, start: usize, to: &mut Vec<Staged>) {
+        let column = run.column * self.step;
+        let end = column + (run.tiles - 1) * self.step + self.side;
+        // The part of columns `column..end` of the padded image that is no padding.
+        let from = column.max(self.left);
+        let end = end.min(self.width + self.left);
+        for r in 0..self.side {
+            let y = (run.row * self.step + r).checked_sub(self.top);
+            let Some(y) = y.filter(|&y| y < self.height && from < end) else { continue };
+            to.push(Staged {
+                image: run.image * self.image + y * self.width + from - self.left,
+                stage: r * self.row + start + from - column,
+                len: end - from,
             });
         }
     }

@@ -1,5 +1,6 @@
 #![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
-//! The linear maps of F(4×4, 3×3) and their transposes, on vectors of tiles or filters.
+//! The linear maps of F(4×4, 3×3) and their transposes, on vectors of tiles or filters; and those of
+//! F(5×5, 2×2), whose map of the input is the same.
 //!
 //! ```text
 //! y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A                                          [1], Eq. 8
@@ -23,6 +24,9 @@ use crate::simd::Simd;
 
 /// Side of a tile of the output.
 pub(super) const OUT: usize = 4;
+
+/// Side of a tile of the output with filters of 2 × 2.
+pub(super) const PHASE_OUT: usize = 5;
 
 /// Side of a tile of the input, and of the transformed values.
 pub(super) const SIDE: usize = 6;
@@ -76,6 +80,27 @@ pub(super) unsafe fn output<S: Simd>(m: [S::V; SIDE]) -> [S::V; OUT] {
     }
 }
 
+/// Aᵀ m with filters of 2 × 2: one power more.
+#[inline(always)]
+pub(super) unsafe fn phase_output<S: Simd>(m: [S::V; SIDE]) -> [S::V; PHASE_OUT] {
+    unsafe {
+        let (two, half, half_root) =
+            (constant::<S>(2.), constant::<S>(0.5), constant::<S>(FRAC_1_SQRT_2));
+        let (cube, cube_2) = (constant::<S>(SQRT_2 / 4.), constant::<S>(2. * SQRT_2));
+        let (quarter, four) = (constant::<S>(0.25), constant::<S>(4.));
+        let [m0, m1, m2, m3, m4, m5] = m;
+        let (sum, difference) = (S::add(m1, m2), S::sub(m1, m2));
+        let (sum_2, difference_2) = (S::add(m3, m4), S::sub(m3, m4));
+        [
+            S::add(m0, S::add(sum, sum_2)),
+            S::mul(half_root, S::mul_add(two, difference_2, difference)),
+            S::mul_add(two, sum_2, S::mul(half, sum)),
+            S::mul_add(cube_2, difference_2, S::mul(cube, difference)),
+            S::mul_add(four, sum_2, S::mul_add(quarter, sum, m5)),
+        ]
+    }
+}
+
 /// A y: the transpose of [`output`].
 #[inline(always)]
 pub(super) unsafe fn output_transposed<S: Simd>(y: [S::V; OUT]) -> [S::V; SIDE] {
@@ -108,6 +133,19 @@ pub(super) unsafe fn filter<S: Simd>(g: [S::V; 3]) -> [S::V; SIDE] {
         let (even, odd) = (S::mul(third, S::mul_add(two, g0, g2)), S::mul(root_third, g1));
         let (even_2, odd_2) = (S::mul(sixth, S::mul_add(two, g2, g0)), S::mul(root_sixth, g1));
         [g0, S::add(even, odd), S::sub(even, odd), S::add(even_2, odd_2), S::sub(even_2, odd_2), g2]
+    }
+}
+
+/// G g with filters of 2 × 2: the powers 0 and 1.
+#[inline(always)]
+pub(super) unsafe fn phase_filter<S: Simd>(g: [S::V; 2]) -> [S::V; SIDE] {
+    unsafe {
+        let (two_thirds, sixth) = (constant::<S>(-2. / 3.), constant::<S>(1. / 6.));
+        let (root_third, root_sixth) = (constant::<S>(-SQRT_2 / 3.), constant::<S>(SQRT_2 / 6.));
+        let [g0, g1] = g;
+        let (even, odd) = (S::mul(two_thirds, g0), S::mul(root_third, g1));
+        let (even_2, odd_2) = (S::mul(sixth, g0), S::mul(root_sixth, g1));
+        [g0, S::add(even, odd), S::sub(even, odd), S::add(even_2, odd_2), S::sub(even_2, odd_2), g1]
     }
 }
 
@@ -169,4 +207,6 @@ both!(input_tile, input, SIDE, SIDE, "Bᵀ d B.");
 both!(output_tile, output, SIDE, OUT, "Aᵀ m A.");
 both!(output_tile_transposed, output_transposed, OUT, SIDE, "A y Aᵀ.");
 both!(filter_tile, filter, 3, SIDE, "G g Gᵀ.");
+both!(phase_output_tile, phase_output, SIDE, PHASE_OUT, "Aᵀ m A with filters of 2 × 2.");
+both!(phase_filter_tile, phase_filter, 2, SIDE, "G g Gᵀ of a filter of 2 × 2.");
 both!(filter_tile_transposed, filter_transposed, SIDE, 3, "Gᵀ u G.");
