@@ -7,7 +7,7 @@ use super::filters::FilterLayout;
 use super::tiles::{Group, WIDE_ROW};
 use super::transform::{PHASE_OUT, POINTS, SIDE, input_tile, phase_filter_tile, phase_output_tile};
 use crate::conv::epilogue::Epilogue;
-use crate::conv::vectors::{copy, stage_runs};
+use crate::conv::vectors::{copy, prefetch, stage_runs};
 use crate::cpu::{Float, Output};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
@@ -166,6 +166,7 @@ impl<T: Float> Kernel<T> for TransformPhaseOutput<'_, T> {
     unsafe fn run<S: Simd<T = T>>(self) {
         let (layout, phases) = (&self.layout, self.phases);
         let mut stage = [T::zero(); 2 * PHASE_OUT * WIDE_ROW];
+        let mut lines = [[[T::zero(); PHASE_OUT * MAX_LANES]; PHASE_OUT]; 2];
         for (n, group) in self.groups.iter().enumerate() {
             let panel = n / 2 * layout.panel() + n % 2 * S::LANES;
             for (k, channel) in self.channels.clone().enumerate() {
@@ -173,26 +174,29 @@ impl<T: Float> Kernel<T> for TransformPhaseOutput<'_, T> {
                 let first = k / S::LANES * phases * phases * S::LANES + k % S::LANES;
                 // SAFETY: within the layout; the runs of these tiles are this task's.
                 unsafe {
-                    let m = self.m.add(panel + first * layout.row());
-                    let tile = |phase: usize| {
-                        let m = m.add(phase * S::LANES * layout.row());
-                        output_tile::<S>(m, layout.point(), S::splat(bias), self.epilogue.relu)
+                    let from = Points {
+                        m: self.m.add(panel + first * layout.row()),
+                        step: layout.point(),
+                        phase: S::LANES * layout.row(),
+                        bias: S::splat(bias),
+                        relu: self.epilogue.relu,
                     };
                     let to = stage.as_mut_ptr();
                     if phases == 1 {
-                        let y = tile(0);
+                        let y = output_tile::<S>(&from, 0);
                         let mut r = 0;
                         while r < PHASE_OUT {
                             S::interleave5(to.add(r * WIDE_ROW), y[r]);
                             r += 1;
                         }
                     } else {
-                        rows::<S>(to, tile(0), tile(1));
-                        rows::<S>(to.add(WIDE_ROW), tile(2), tile(3));
+                        rows::<S>(&from, 0, &mut lines, to);
+                        rows::<S>(&from, 2, &mut lines, to.add(WIDE_ROW));
                     }
                     for run in &group.outputs {
                         let to = self.out.at(channel * self.plane + run.image, run.len);
                         copy::<S>(stage.as_ptr().add(run.stage), to, run.len);
+                        prefetch(to.wrapping_add(self.plane), run.len);
                     }
                 }
             }
@@ -200,47 +204,64 @@ impl<T: Float> Kernel<T> for TransformPhaseOutput<'_, T> {
     }
 }
 
-type Tile<S> = [[<S as Simd>::V; PHASE_OUT]; PHASE_OUT];
+/// The products of a channel of a group.
+struct Points<S: Simd> {
+    m: *const S::T,
+    /// Values from a point to the next, and from a phase to the next.
+    step: usize,
+    phase: usize,
+    bias: S::V,
+    relu: bool,
+}
 
-/// The output of a phase, from its points that lie `step` apart.
+/// The output of a phase.
 #[inline(always)]
-unsafe fn output_tile<S: Simd>(m: *const S::T, step: usize, bias: S::V, relu: bool) -> Tile<S> {
+unsafe fn output_tile<S: Simd>(from: &Points<S>, phase: usize) -> [[S::V; PHASE_OUT]; PHASE_OUT] {
     // SAFETY: by the caller, the points lie there.
     unsafe {
-        let mut points = [[bias; SIDE]; SIDE];
+        let m = from.m.add(phase * from.phase);
+        let mut points = [[from.bias; SIDE]; SIDE];
         let mut p = 0;
         while p < POINTS {
-            points[p / SIDE][p % SIDE] = S::load(m.add(p * step));
+            points[p / SIDE][p % SIDE] = S::load(m.add(p * from.step));
             p += 1;
         }
         let mut y = phase_output_tile::<S>(points);
         let mut i = 0;
         while i < PHASE_OUT * PHASE_OUT {
-            let v = &mut y[i / PHASE_OUT][i % PHASE_OUT];
-            *v = S::add(*v, bias);
-            if relu {
-                *v = S::relu(*v);
-            }
+            let v = S::add(y[i / PHASE_OUT][i % PHASE_OUT], from.bias);
+            y[i / PHASE_OUT][i % PHASE_OUT] = if from.relu { S::relu(v) } else { v };
             i += 1;
         }
         y
     }
 }
 
-/// Writes every second row of pixels, of both horizontal phases.
+/// The rows of a tile in both horizontal phases.
+type Lines<T> = [[[T; PHASE_OUT * MAX_LANES]; PHASE_OUT]; 2];
+
+/// Writes every second row of pixels from `to` on, from a phase and the next.
 #[inline(always)]
-unsafe fn rows<S: Simd>(to: *mut S::T, even: Tile<S>, odd: Tile<S>) {
-    let mut lines = [[S::T::default(); PHASE_OUT * MAX_LANES]; 2];
-    // SAFETY: by the caller, the rows lie there; the lines have room for a row of all tiles.
+unsafe fn rows<S: Simd>(from: &Points<S>, phase: usize, lines: &mut Lines<S::T>, to: *mut S::T) {
+    // SAFETY: by the caller, the rows lie there; a line has room for a row of all tiles.
     unsafe {
+        let mut column = 0;
+        while column < 2 {
+            let y = output_tile::<S>(from, phase + column);
+            let mut r = 0;
+            while r < PHASE_OUT {
+                S::interleave5(lines[column][r].as_mut_ptr(), y[r]);
+                r += 1;
+            }
+            column += 1;
+        }
         let mut r = 0;
         while r < PHASE_OUT {
-            S::interleave5(lines[0].as_mut_ptr(), even[r]);
-            S::interleave5(lines[1].as_mut_ptr(), odd[r]);
             let mut v = 0;
             while v < PHASE_OUT * S::LANES {
-                let pair = [0, 1].map(|phase: usize| S::load(lines[phase].as_ptr().add(v)));
-                S::interleave2(to.add(2 * r * WIDE_ROW + 2 * v), pair);
+                let even = S::load(lines[0][r].as_ptr().add(v));
+                let odd = S::load(lines[1][r].as_ptr().add(v));
+                S::interleave2(to.add(2 * r * WIDE_ROW + 2 * v), [even, odd]);
                 v += S::LANES;
             }
             r += 1;
