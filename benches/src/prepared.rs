@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use ocellus::candle::{DType, Device, Result, Tensor, Var, backprop::GradStore};
-use ocellus::ops::{CrossEntropyConfig, cross_entropy};
+use ocellus::ops::{CrossEntropyConfig, backward, cross_entropy};
 use ocellus::params::ParamStore;
 use ocellus::train::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 
@@ -116,7 +116,7 @@ impl Prepared {
             Some(upstream) => (&outputs[0] * upstream)?.sum_all()?,
             None => loss(&outputs[0], self.target.as_ref())?,
         };
-        let grads = loss.backward()?;
+        let grads = backward(&loss)?;
         let inputs = self.inputs.iter().enumerate();
         let inputs = inputs.map(|(i, x)| (format!("grad.input.{i}"), x.clone()));
         let weights = self.params.trainable().into_iter();
@@ -163,16 +163,16 @@ impl Prepared {
             Pass::Forward | Pass::Training => Box::new(move || forward(&inputs, train).map(drop)),
             Pass::ByX | Pass::ByW | Pass::Backward => {
                 let output = forward(&inputs, train)?.swap_remove(0);
-                Box::new(move || output.backward().map(drop))
+                Box::new(move || backward(&output).map(drop))
             }
             Pass::ForwardBackward => Box::new(move || {
-                loss(&forward(&inputs, train)?[0], target.as_ref())?.backward().map(drop)
+                backward(&loss(&forward(&inputs, train)?[0], target.as_ref())?).map(drop)
             }),
             Pass::Step => {
                 let mut sgd = Sgd::new(SgdConfig::new(1e-4).with_momentum(0.9), params)?;
                 Box::new(move || {
                     let loss = loss(&forward(&inputs, train)?[0], target.as_ref())?;
-                    sgd.step(&loss.backward()?)
+                    sgd.step(&backward(&loss)?)
                 })
             }
             Pass::Sgd => {

@@ -1,6 +1,7 @@
 use ocellus::candle::{Module, ModuleT, Result, Tensor};
 use ocellus::layers::{Conv2d, Conv2dConfig, ConvNorm2d, ConvTranspose2dConfig, DeconvBlock};
 use ocellus::nn::VarBuilder;
+use ocellus::ops::concat;
 
 use super::resnet::{Features, ResNet, ResNetConfig};
 
@@ -49,7 +50,7 @@ impl ModuleT for EncoderDecoder {
         stages.insert(0, full);
         let mut y = stages.remove(stages.len() - 1);
         for (enlarging, skip) in self.decoder.iter().zip(stages.iter().rev()) {
-            y = Tensor::cat(&[&enlarging.forward_t(&y, train)?, skip], 1)?;
+            y = concat(&enlarging.forward_t(&y, train)?, skip, 1)?;
         }
         self.head.forward(&y)
     }

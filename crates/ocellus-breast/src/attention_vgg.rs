@@ -2,7 +2,7 @@ use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use ocellus_backbones::Vgg as Backbone;
 use ocellus_layers::{AttentionGate, Conv2d, Conv2dConfig, Noise};
-use ocellus_ops::{Alignment, global_avg_pool2d, relu, upsample_bilinear2d};
+use ocellus_ops::{Alignment, concat, global_avg_pool2d, relu, upsample_bilinear2d};
 
 use crate::{Config, Fusion, Head, Pooling};
 
@@ -121,7 +121,7 @@ impl AttentionVgg {
             Some(conv) => {
                 let (_, _, height, width) = x.dims4()?;
                 let up = upsample_bilinear2d(&g, (height, width), self.alignment)?;
-                let fused = relu(&conv.forward(&Tensor::cat(&[&up, &gated.value], 1)?)?)?;
+                let fused = relu(&conv.forward(&concat(&up, &gated.value, 1)?)?)?;
                 self.pooling.apply(&fused, Some(&gated.map))?
             }
             None => Tensor::cat(&[gated.pooled()?, global_avg_pool2d(&g)?], 1)?,

@@ -24,8 +24,10 @@
 //! | [`batch_norm`], [`batch_norm_inference`] | normalization per channel, and the [`BatchStatistics`] |
 //! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
+//! | [`concat`] | two tensors, one behind the other |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
+//! | [`backward`] | candle's gradients of all this, faster |
 //!
 //! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists twice: as a kernel for the
 //! CPU, and as a composition of candle operations that other devices run
@@ -38,8 +40,10 @@
 
 mod allocator;
 mod axis;
+mod backward;
 mod batch_norm;
 mod binary_cross_entropy;
+mod concat;
 mod conv;
 mod cpu;
 mod cross_entropy;
@@ -62,10 +66,12 @@ mod threads;
 mod upsample;
 
 pub use allocator::CachingAllocator;
+pub use backward::backward;
 pub use batch_norm::{
     BatchStatistics, batch_norm, batch_norm_inference, batch_norm_inference_relu, batch_norm_relu,
 };
 pub use binary_cross_entropy::binary_cross_entropy;
+pub use concat::concat;
 pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,
     conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm,

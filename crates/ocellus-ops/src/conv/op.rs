@@ -8,6 +8,7 @@ use super::direct::grad_bias;
 use super::epilogue::Epilogue;
 use super::geometry::Geometry;
 use super::weights::Weights;
+use crate::backward::collect;
 use crate::cpu::{Float, dispatch, read, view, widened};
 use crate::parallel::zip;
 
@@ -98,7 +99,7 @@ impl ConvOp {
             let x = read(x)?;
             let by_weight =
                 if self.transposed { grad_weight(g, grad, &x) } else { grad_weight(g, &x, grad) };
-            Some(Tensor::from_vec(by_weight, weight.shape(), &Device::Cpu)?)
+            collect(weight, Tensor::from_vec(by_weight, weight.shape(), &Device::Cpu)?)?
         } else {
             None
         };

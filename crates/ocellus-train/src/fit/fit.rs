@@ -1,4 +1,5 @@
 use candle_core::{DType, Tensor};
+use ocellus_ops::backward;
 
 use crate::{
     error::{BoxError, Error, Result},
@@ -122,7 +123,7 @@ fn train_epoch<B>(
         if !value.is_finite() {
             return Err(run.not_finite(format!("the loss is {value}")));
         }
-        gradients.add(loss.backward()?)?;
+        gradients.add(backward(&loss)?)?;
         // With it goes the graph, and the memory of its activations.
         drop(loss);
         let learning_rate = run.learning_rate();
