@@ -1,8 +1,9 @@
 //! Inputs that the kernels cut into several tiles, parts, runs and blocks.
 
 use candle_core::{DType, Result, Tensor, Var};
-use ocellus_testing::{assert_close, fill, relative_error, with_threads};
+use ocellus_testing::{assert_close, fill};
 
+use super::check_threads;
 use crate::{
     Conv2dConfig, ConvTranspose2dConfig, Implementation, conv_transpose2d, conv2d,
     with_implementation,
@@ -66,20 +67,7 @@ fn check(
         assert_close(actual, expected, 1e-11)?;
     }
     let single = inputs(x, weight, bias, DType::F32)?;
-    let one = with_threads(1, || run(&single, op))?;
-    for (actual, expected) in one.iter().zip(&expected) {
-        assert!(relative_error(actual, expected)? < 1e-5);
-    }
-    for threads in [2, 3] {
-        for (a, b) in with_threads(threads, || run(&single, op))?.iter().zip(&one) {
-            assert_eq!(bits(a)?, bits(b)?, "other bits on {threads} threads than on one");
-        }
-    }
-    Ok(())
-}
-
-fn bits(x: &Tensor) -> Result<Vec<u32>> {
-    Ok(x.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
+    check_threads(&expected, 1e-5, || run(&single, op))
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Winograd's algorithm for the phases of 4 × 4 convolutions at stride 2 against the direct one.
 
 use candle_core::{DType, Result, Tensor};
-use ocellus_testing::{check_op, fill, relative_error, with_threads};
+use ocellus_testing::{check_op, fill, relative_error};
 use proptest::prelude::*;
 
+use super::check_threads;
 use crate::simd::with_each_isa;
 use crate::testing::gradients;
 use crate::{
@@ -122,20 +123,8 @@ fn large_layers_are_exact_and_the_same_on_any_number_of_threads() -> Result<()> 
     for sizes in [[2, 70, 24, 50, 40], [2, 520, 40, 9, 13], [1, 40, 150, 40, 44]] {
         let case = (sizes, [1; 4]);
         let expected = run(&case, ConvAlgorithm::Direct, DType::F64)?;
-        let one = with_threads(1, || run(&case, ConvAlgorithm::Winograd, DType::F32))?;
-        for (n, (actual, expected)) in one.iter().zip(&expected).enumerate() {
-            // The bound that the documentation of `ConvAlgorithm` states.
-            let error = relative_error(actual, expected)?;
-            assert!(error < 1e-5, "{sizes:?}, tensor {n}: {error}");
-        }
-        for threads in [2, 3] {
-            let other = with_threads(threads, || run(&case, ConvAlgorithm::Winograd, DType::F32))?;
-            for (a, b) in other.iter().zip(&one) {
-                let bits = |x: &Tensor| x.flatten_all()?.to_vec1::<f32>();
-                let same = bits(a)?.iter().zip(bits(b)?).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "other bits on {threads} threads than on one");
-            }
-        }
+        // The bound that the documentation of `ConvAlgorithm` states.
+        check_threads(&expected, 1e-5, || run(&case, ConvAlgorithm::Winograd, DType::F32))?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::filters::FilterLayout;
+use super::points::{load_points, store_points};
 use super::tiles::{Group, IN_ROW, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{OUT, POINTS, SIDE, input_tile, output_tile};
 use crate::conv::epilogue::Epilogue;
-use crate::conv::geometry::Geometry;
 use crate::conv::product::{Matrices, product, rows_of};
 use crate::conv::vectors::{add, copy, stage_runs};
 use crate::cpu::{Float, Output};
@@ -52,7 +52,7 @@ impl Layout {
 
 /// Bᵀ d B of the tiles of a block, for some input channels.
 pub(super) struct TransformInput<'a, T> {
-    pub(super) geometry: &'a Geometry,
+    pub(super) plane: usize,
     pub(super) groups: &'a [Group],
     pub(super) x: &'a [T],
     pub(super) channels: Range<usize>,
@@ -66,7 +66,7 @@ impl<T: Float> Kernel<T> for TransformInput<'_, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
-        let (plane, layout) = (self.geometry.input_plane(), &self.layout);
+        let (plane, layout) = (self.plane, &self.layout);
         for (n, panel) in self.groups.chunks_exact(2).enumerate() {
             let mut stages = [[T::zero(); IN_STAGE]; 2];
             for channel in self.channels.clone() {
@@ -77,12 +77,7 @@ impl<T: Float> Kernel<T> for TransformInput<'_, T> {
                         stage_runs::<S>(x, plane, &group.inputs, stage.as_mut_ptr());
                         let v = input_tile::<S>(input_tiles::<S>(stage, group));
                         let to = n * layout.panel() + channel * layout.row() + half * S::LANES;
-                        let to = self.to.add(to);
-                        let mut p = 0;
-                        while p < POINTS {
-                            S::store(to.add(p * layout.point()), v[p / SIDE][p % SIDE]);
-                            p += 1;
-                        }
+                        store_points::<S>(self.to.add(to), layout.point(), v);
                     }
                 }
             }
@@ -174,7 +169,7 @@ impl<T: Float> Kernel<T> for Multiply<T> {
 
 /// Aᵀ m A of the tiles of a block, for some output channels, with the epilogue.
 pub(super) struct TransformOutput<'a, T> {
-    pub(super) geometry: &'a Geometry,
+    pub(super) plane: usize,
     pub(super) groups: &'a [Group],
     pub(super) epilogue: Epilogue<'a, T>,
     pub(super) channels: Range<usize>,
@@ -188,7 +183,7 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
-        let (plane, layout) = (self.geometry.output_plane(), &self.layout);
+        let (plane, layout) = (self.plane, &self.layout);
         let residual = self.epilogue.residual;
         let mut stage = [T::zero(); OUT_STAGE];
         for (n, group) in self.groups.iter().enumerate() {
@@ -202,13 +197,7 @@ impl<T: Float> Kernel<T> for TransformOutput<'_, T> {
                 unsafe {
                     let m = self.m.add(panel + row * layout.row());
                     let bias = S::splat(bias);
-                    let mut points = [[bias; SIDE]; SIDE];
-                    let mut p = 0;
-                    while p < POINTS {
-                        points[p / SIDE][p % SIDE] = S::load(m.add(p * layout.point()));
-                        p += 1;
-                    }
-                    let y = output_tile::<S>(points);
+                    let y = output_tile::<S>(load_points::<S>(m, layout.point()));
                     let start = channel * plane;
                     let mut r = 0;
                     while r < OUT {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::points::store_points;
 use super::transform::{POINTS, SIDE, filter_tile};
 use crate::conv::geometry::Geometry;
 use crate::conv::weights::Weights;
@@ -98,7 +99,7 @@ pub(super) struct FilterLayout {
 }
 
 impl FilterLayout {
-    pub(super) fn block(&self) -> usize {
+    fn block(&self) -> usize {
         self.inputs * self.lanes
     }
 
@@ -110,6 +111,11 @@ impl FilterLayout {
 
     pub(super) fn len(&self) -> usize {
         POINTS * self.point()
+    }
+
+    /// Where a block of filters of an input channel lies at the first point.
+    pub(super) fn place(&self, block: usize, input: usize) -> usize {
+        block * self.block() + input * self.lanes
     }
 
     /// Where output channel `channel` begins at a point; input channels are `lanes` apart.
@@ -141,17 +147,32 @@ impl<T: Float> Kernel<T> for TransformFilters<'_, T> {
                 // SAFETY: the points lie within the layout.
                 unsafe {
                     let u = filter_tile::<S>(f.taps::<S>(block, count, input));
-                    let to = self.to.add(n * layout.block() + m * S::LANES);
-                    let mut p = 0;
-                    while p < POINTS {
-                        let to = to.add(p * layout.point());
-                        S::store(to, u[p / SIDE][p % SIDE]);
-                        for lane in count..S::LANES {
-                            *to.add(lane) = T::zero();
-                        }
-                        p += 1;
-                    }
+                    let to = self.to.add(layout.place(n, m));
+                    store_filters::<S>(to, layout.point(), u, count);
                 }
+            }
+        }
+    }
+}
+
+/// Writes transformed filters, of which `count` lanes exist: zeros stand in for the others.
+///
+/// # Safety
+///
+/// As of [`store_points`].
+#[inline(always)]
+pub(super) unsafe fn store_filters<S: Simd>(
+    to: *mut S::T,
+    step: usize,
+    u: [[S::V; SIDE]; SIDE],
+    count: usize,
+) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        store_points::<S>(to, step, u);
+        for p in 0..POINTS {
+            for lane in count..S::LANES {
+                *to.add(p * step + lane) = S::T::default();
             }
         }
     }

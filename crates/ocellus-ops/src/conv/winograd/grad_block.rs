@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::block::input_tiles;
+use super::points::store_points;
 use super::tiles::{Group, IN_STAGE, OUT_ROW, OUT_STAGE};
 use super::transform::{
     OUT, POINTS, SIDE, filter_tile_transposed, input_tile, output_tile_transposed,
@@ -101,23 +102,15 @@ impl<T: Float> Kernel<T> for TransposeInput<'_, T> {
                 for lane in 0..S::LANES {
                     // SAFETY: within the planes and the buffers.
                     unsafe {
+                        let to = points.as_mut_ptr().cast::<T>().add(lane * S::LANES);
                         if first + lane < g.ci {
                             let x = &self.x[(first + lane) * g.input_plane()..];
                             stage_runs::<S>(x, g.input_plane(), &group.inputs, stage.as_mut_ptr());
                             let v = input_tile::<S>(input_tiles::<S>(&stage, group));
-                            let mut p = 0;
-                            while p < POINTS {
-                                let to = points[p].as_mut_ptr().add(lane * S::LANES);
-                                S::store(to, v[p / SIDE][p % SIDE]);
-                                p += 1;
-                            }
+                            store_points::<S>(to, MAX_LANES * MAX_LANES, v);
                         } else {
-                            let mut p = 0;
-                            while p < POINTS {
-                                let to = points[p].as_mut_ptr().add(lane * S::LANES);
-                                S::store(to, S::splat(T::zero()));
-                                p += 1;
-                            }
+                            let zeros = [[S::splat(T::zero()); SIDE]; SIDE];
+                            store_points::<S>(to, MAX_LANES * MAX_LANES, zeros);
                         }
                     }
                 }
@@ -176,11 +169,7 @@ impl<T: Float> Kernel<T> for TransformGradient<'_, T> {
                     }
                     let m = output_tile_transposed::<S>(y);
                     let to = self.to.add(channel * layout.tiles + n * S::LANES);
-                    let mut p = 0;
-                    while p < POINTS {
-                        S::store(to.add(p * layout.point()), m[p / SIDE][p % SIDE]);
-                        p += 1;
-                    }
+                    store_points::<S>(to, layout.point(), m);
                 }
             }
         }

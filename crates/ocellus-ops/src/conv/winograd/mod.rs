@@ -9,6 +9,7 @@ mod grad_weight;
 mod phase_block;
 mod phases;
 mod plain;
+mod points;
 mod scheme;
 mod tiles;
 mod transform;

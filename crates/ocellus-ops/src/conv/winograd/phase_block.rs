@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::block::Layout;
-use super::filters::FilterLayout;
+use super::filters::{FilterLayout, store_filters};
+use super::points::{load_points, store_points};
 use super::tiles::{Group, WIDE_ROW};
 use super::transform::{PHASE_OUT, POINTS, SIDE, input_tile, phase_filter_tile, phase_output_tile};
 use crate::conv::epilogue::Epilogue;
@@ -60,16 +61,8 @@ impl<T: Float> Kernel<T> for TransformPhaseFilters<'_, T> {
                         t += 1;
                     }
                     let u = phase_filter_tile::<S>(taps);
-                    let to = self.to.add(n * layout.block() + m * S::LANES);
-                    let mut p = 0;
-                    while p < POINTS {
-                        let to = to.add(p * layout.point());
-                        S::store(to, u[p / SIDE][p % SIDE]);
-                        for lane in count..S::LANES {
-                            *to.add(lane) = T::zero();
-                        }
-                        p += 1;
-                    }
+                    let to = self.to.add(layout.place(n, m));
+                    store_filters::<S>(to, layout.point(), u, count);
                 }
             }
         }
@@ -110,12 +103,7 @@ impl<T: Float> Kernel<T> for TransformPhases<'_, T> {
                             let v = input_tile::<S>(phase_tiles::<S>(first, phases, group));
                             let row = channel * phases * phases + phase;
                             let to = n * layout.panel() + row * layout.row() + half * S::LANES;
-                            let to = self.to.add(to);
-                            let mut p = 0;
-                            while p < POINTS {
-                                S::store(to.add(p * layout.point()), v[p / SIDE][p % SIDE]);
-                                p += 1;
-                            }
+                            store_points::<S>(self.to.add(to), layout.point(), v);
                         }
                     }
                 }
@@ -220,13 +208,7 @@ unsafe fn output_tile<S: Simd>(from: &Points<S>, phase: usize) -> [[S::V; PHASE_
     // SAFETY: by the caller, the points lie there.
     unsafe {
         let m = from.m.add(phase * from.phase);
-        let mut points = [[from.bias; SIDE]; SIDE];
-        let mut p = 0;
-        while p < POINTS {
-            points[p / SIDE][p % SIDE] = S::load(m.add(p * from.step));
-            p += 1;
-        }
-        let mut y = phase_output_tile::<S>(points);
+        let mut y = phase_output_tile::<S>(load_points::<S>(m, from.step));
         let mut i = 0;
         while i < PHASE_OUT * PHASE_OUT {
             let v = S::add(y[i / PHASE_OUT][i % PHASE_OUT], from.bias);

@@ -11,18 +11,13 @@
 //! along a side. In the first the products of four transformed phases add up; in the second one
 //! transformed tile gives all four phases.
 
-use std::ops::Range;
-
-use super::block::Layout;
-use super::filters::FilterLayout;
 use super::forward::forward;
 use super::phase_block::{TransformPhaseFilters, TransformPhaseOutput, TransformPhases};
-use super::scheme::{Channels, Scheme};
-use super::tiles::{Group, Tiling};
+use super::scheme::{Channels, FilterPart, Plan, Scheme, TilePart};
+use super::tiles::Tiling;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output};
-use crate::simd::Isa;
 
 /// y from x.
 pub(in crate::conv) fn strided<T: Float>(
@@ -34,8 +29,8 @@ pub(in crate::conv) fn strided<T: Float>(
     assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
     let input = Channels { count: g.ci, phases: 4, plane: g.input_plane() };
     let output = Channels { count: g.co, phases: 1, plane: g.output_plane() };
-    let strides = [16 * g.ci, 16];
-    run(Phases { g, x, weight, strides, epilogue, tiling: Tiling::strided(g), input, output })
+    let plan = Plan { batch: g.batch, tiling: Tiling::strided(g), input, output };
+    run(Phases { plan, x, weight, strides: [16 * g.ci, 16], epilogue })
 }
 
 /// x from y.
@@ -48,106 +43,67 @@ pub(in crate::conv) fn transposed<T: Float>(
     assert_eq!(y.len(), g.output_shape().iter().product::<usize>());
     let input = Channels { count: g.co, phases: 1, plane: g.output_plane() };
     let output = Channels { count: g.ci, phases: 4, plane: g.input_plane() };
-    let strides = [16, 16 * g.ci];
-    let (x, tiling) = (y, Tiling::transposed(g));
-    run(Phases { g, x, weight, strides, epilogue, tiling, input, output })
+    let plan = Plan { batch: g.batch, tiling: Tiling::transposed(g), input, output };
+    run(Phases { plan, x: y, weight, strides: [16, 16 * g.ci], epilogue })
 }
 
 fn run<T: Float>(phases: Phases<T>) -> Vec<T> {
-    assert_eq!(phases.weight.len(), phases.g.co * phases.g.ci * 16);
+    let Plan { input, output, .. } = phases.plan;
+    assert_eq!(phases.weight.len(), input.count * output.count * 16);
     assert!(phases.epilogue.residual.is_none(), "phases take no residual");
     forward(&phases)
 }
 
 struct Phases<'a, T> {
-    g: &'a Geometry,
+    plan: Plan,
     x: &'a [T],
     weight: &'a [T],
     /// Values from an output channel to the next, and from an input channel.
     strides: [usize; 2],
     epilogue: Epilogue<'a, T>,
-    tiling: Tiling,
-    input: Channels,
-    output: Channels,
 }
 
 impl<T: Float> Scheme for Phases<'_, T> {
     type T = T;
 
-    fn tiling(&self) -> &Tiling {
-        &self.tiling
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    fn batch(&self) -> usize {
-        self.g.batch
-    }
-
-    fn input(&self) -> Channels {
-        self.input
-    }
-
-    fn output(&self) -> Channels {
-        self.output
-    }
-
-    fn transform_filters(
-        &self,
-        isa: Isa,
-        blocks: Range<usize>,
-        inputs: Range<usize>,
-        layout: FilterLayout,
-        to: &mut [T],
-    ) {
-        assert!(to.len() >= layout.len());
+    fn transform_filters(&self, part: FilterPart, to: &mut [T]) {
+        assert!(to.len() >= part.layout.len());
+        let Plan { input, output, .. } = self.plan;
         let kernel = TransformPhaseFilters {
             data: self.weight,
             outputs: self.strides[0],
             inputs: self.strides[1],
-            count: self.output.count,
-            phases: [self.input.phases, self.output.phases],
-            blocks,
-            channels: inputs,
-            layout,
+            count: output.count,
+            phases: [input.phases, output.phases],
+            blocks: part.blocks,
+            channels: part.inputs,
+            layout: part.layout,
             to: to.as_mut_ptr(),
         };
         // SAFETY: `isa` is this processor's; `to` has room for the layout.
-        unsafe { T::dispatch(isa, kernel) };
+        unsafe { T::dispatch(part.isa, kernel) };
     }
 
-    fn transform_input(
-        &self,
-        isa: Isa,
-        groups: &[Group],
-        channels: Range<usize>,
-        layout: Layout,
-        to: *mut T,
-    ) {
-        let (x, plane, phases) = (self.x, self.input.plane, along_a_side(self.input));
+    fn transform_input(&self, part: TilePart, to: *mut T) {
+        let TilePart { isa, groups, channels, layout } = part;
+        let (input, x) = (self.plan.input, self.x);
+        let (plane, phases) = (input.plane, along_a_side(input));
         let kernel = TransformPhases { plane, groups, x, channels, phases, layout, to };
         // SAFETY: as above, by the caller's promise.
         unsafe { T::dispatch(isa, kernel) };
     }
 
-    fn transform_output(
-        &self,
-        isa: Isa,
-        groups: &[Group],
-        channels: Range<usize>,
-        layout: Layout,
-        m: &[T],
-        out: &Output<T>,
-    ) {
+    fn transform_output(&self, part: TilePart, m: &[T], out: &Output<T>) {
+        let TilePart { isa, groups, channels, layout } = part;
         assert!(m.len() >= layout.len());
-        let kernel = TransformPhaseOutput {
-            plane: self.output.plane,
-            groups,
-            epilogue: self.epilogue,
-            channels,
-            phases: along_a_side(self.output),
-            layout,
-            m: m.as_ptr(),
-            out,
-        };
+        let (output, epilogue, m) = (self.plan.output, self.epilogue, m.as_ptr());
+        let (plane, phases) = (output.plane, along_a_side(output));
+        let kernel =
+            TransformPhaseOutput { plane, groups, epilogue, channels, phases, layout, m, out };
         // SAFETY: as above; the tiles of these channels are the caller's.
         unsafe { T::dispatch(isa, kernel) };
     }

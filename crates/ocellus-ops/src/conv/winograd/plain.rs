@@ -1,16 +1,13 @@
 #![allow(unsafe_code, reason = "kernels are dispatched")]
 
-use std::ops::Range;
-
-use super::block::{Layout, TransformInput, TransformOutput};
-use super::filters::{FilterLayout, Filters, TransformFilters};
+use super::block::{TransformInput, TransformOutput};
+use super::filters::{Filters, TransformFilters};
 use super::forward::forward;
-use super::scheme::{Channels, Scheme};
-use super::tiles::{Group, Tiling};
+use super::scheme::{Channels, FilterPart, Plan, Scheme, TilePart};
+use super::tiles::Tiling;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output};
-use crate::simd::Isa;
 
 /// y from x, filters of 3 × 3 at stride 1.
 pub(in crate::conv) fn convolve<T: Float>(
@@ -21,77 +18,51 @@ pub(in crate::conv) fn convolve<T: Float>(
 ) -> Vec<T> {
     // What the unchecked copies of the kernels rely on.
     assert_eq!(x.len(), g.input_shape().iter().product::<usize>());
-    forward(&Plain { g, x, filters, epilogue, tiling: Tiling::of(g) })
+    let plan = Plan {
+        batch: g.batch,
+        tiling: Tiling::of(g),
+        input: Channels { count: g.ci, phases: 1, plane: g.input_plane() },
+        output: Channels { count: g.co, phases: 1, plane: g.output_plane() },
+    };
+    forward(&Plain { plan, x, filters, epilogue })
 }
 
 /// F(4×4, 3×3).
 struct Plain<'a, T> {
-    g: &'a Geometry,
+    plan: Plan,
     x: &'a [T],
     filters: &'a Filters<'a, T>,
     epilogue: Epilogue<'a, T>,
-    tiling: Tiling,
 }
 
 impl<T: Float> Scheme for Plain<'_, T> {
     type T = T;
 
-    fn tiling(&self) -> &Tiling {
-        &self.tiling
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    fn batch(&self) -> usize {
-        self.g.batch
-    }
-
-    fn input(&self) -> Channels {
-        Channels { count: self.g.ci, phases: 1, plane: self.g.input_plane() }
-    }
-
-    fn output(&self) -> Channels {
-        Channels { count: self.g.co, phases: 1, plane: self.g.output_plane() }
-    }
-
-    fn transform_filters(
-        &self,
-        isa: Isa,
-        blocks: Range<usize>,
-        inputs: Range<usize>,
-        layout: FilterLayout,
-        to: &mut [T],
-    ) {
-        assert!(to.len() >= layout.len());
+    fn transform_filters(&self, part: FilterPart, to: &mut [T]) {
+        assert!(to.len() >= part.layout.len());
+        let FilterPart { isa, blocks, inputs, layout } = part;
         let (filters, to) = (self.filters, to.as_mut_ptr());
         // SAFETY: `isa` is this processor's; `to` has room for the layout.
         unsafe { T::dispatch(isa, TransformFilters { filters, blocks, inputs, layout, to }) };
     }
 
-    fn transform_input(
-        &self,
-        isa: Isa,
-        groups: &[Group],
-        channels: Range<usize>,
-        layout: Layout,
-        to: *mut T,
-    ) {
-        let (geometry, x) = (self.g, self.x);
-        let kernel = TransformInput { geometry, groups, x, channels, layout, to };
+    fn transform_input(&self, part: TilePart, to: *mut T) {
+        let TilePart { isa, groups, channels, layout } = part;
+        let (plane, x) = (self.plan.input.plane, self.x);
+        let kernel = TransformInput { plane, groups, x, channels, layout, to };
         // SAFETY: as above, by the caller's promise.
         unsafe { T::dispatch(isa, kernel) };
     }
 
-    fn transform_output(
-        &self,
-        isa: Isa,
-        groups: &[Group],
-        channels: Range<usize>,
-        layout: Layout,
-        m: &[T],
-        out: &Output<T>,
-    ) {
+    fn transform_output(&self, part: TilePart, m: &[T], out: &Output<T>) {
+        let TilePart { isa, groups, channels, layout } = part;
         assert!(m.len() >= layout.len());
-        let (geometry, epilogue, m) = (self.g, self.epilogue, m.as_ptr());
-        let kernel = TransformOutput { geometry, groups, epilogue, channels, layout, m, out };
+        let (plane, epilogue, m) = (self.plan.output.plane, self.epilogue, m.as_ptr());
+        let kernel = TransformOutput { plane, groups, epilogue, channels, layout, m, out };
         // SAFETY: as above; the tiles of these channels are the caller's.
         unsafe { T::dispatch(isa, kernel) };
     }
