@@ -1,4 +1,4 @@
-//! Layers for image networks: attention gates, blocks, seeded dropout.
+//! Layers for image networks: attention gates, residual units, blocks, seeded dropout.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -23,6 +23,7 @@
 //! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
 //! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
 //! | [`ConvNorm2d`] | convolution and batch normalization, packed into one for inference |
+//! | [`ResidualUnit`], [`ResidualKind`] | the basic and bottleneck units of residual networks |
 //! | [`DeconvBlock`] | transposed convolution, batch normalization, ReLU |
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
@@ -49,6 +50,7 @@ mod dropout;
 mod init;
 mod linear;
 mod noise;
+mod residual;
 
 pub use attention::{
     AttentionGate, AttentionGateConfig, AttentionNormalization, GateInit, Gated, MONAI_GATE_NAMES,
@@ -63,3 +65,4 @@ pub use deconv_block::DeconvBlock;
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};
 pub use noise::Noise;
+pub use residual::{ResidualKind, ResidualUnit, ResidualUnitConfig};
