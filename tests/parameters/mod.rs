@@ -1,7 +1,7 @@
 //! Exact parameter counts, as published.
 
 use ocellus::{
-    backbones::{Vgg, VggClassifier, VggConfig},
+    backbones::{ResNetClassifier, ResNetConfig, Vgg, VggClassifier, VggConfig},
     breast::{Architecture, Classifier, Config, Fusion, Pooling},
     candle::{DType, Device, Result},
     layers::Noise,
@@ -44,5 +44,16 @@ fn of_vgg16_are_torchvisions() -> Result<()> {
         let kept: usize = params.buffers().iter().map(|(_, b)| b.elem_count()).sum();
         assert_eq!(kept, buffers);
     }
+    Ok(())
+}
+
+#[test]
+fn of_a_resnet_are_torchvisions() -> Result<()> {
+    let params = ParamStore::seeded(0);
+    let vb = params.var_builder(DType::F32, &Device::Cpu);
+    ResNetClassifier::new(&ResNetConfig::resnet34(), vb)?;
+    assert_eq!(params.parameter_count(), 21_797_672);
+    let kept: usize = params.buffers().iter().map(|(_, b)| b.elem_count()).sum();
+    assert_eq!(kept, 17_024);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! VGG networks that describe their stages and read published weights.
+//! VGG and ResNet networks that describe their stages and read published weights.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -26,7 +26,9 @@
 //! | [`Backbone`], [`Stage`] | a network that gives features at several scales, and says which |
 //! | [`Vgg`], [`VggConfig`] | the convolutions of VGG 11, 13, 16, 19, with and without batch norm |
 //! | [`VggClassifier`] | torchvision's whole network |
-//! | [`TIMM_VGG_NAMES`] | from timm's parameter names to torchvision's |
+//! | [`ResNet`], [`ResNetConfig`], [`ResNetUnit`] | the stages of ResNet 18, 34, 50, 101, 152, 200, and wide 50 and 101 |
+//! | [`ResNetClassifier`] | torchvision's whole network |
+//! | [`TIMM_VGG_NAMES`] | from timm's parameter names of a VGG to torchvision's; of a ResNet they are the same |
 //! | [`Preprocessing`] | what published weights expect of an image |
 //!
 //! # Features
@@ -35,8 +37,10 @@
 
 mod backbone;
 mod preprocessing;
+mod resnet;
 mod vgg;
 
 pub use backbone::{Backbone, Stage};
 pub use preprocessing::Preprocessing;
+pub use resnet::{ResNet, ResNetClassifier, ResNetConfig, ResNetUnit};
 pub use vgg::{TIMM_VGG_NAMES, Vgg, VggClassifier, VggConfig};

@@ -1,12 +1,12 @@
 """Reference of VGG11 with batch norm: torchvision's convolutions in training and evaluation.
 
-Weights by `vgg_fill.py`; the images are `fill` with phase 0.25.
+Weights by `formula.py`; the images are `fill` with phase 0.25.
 """
 
 import torch
 import torchvision
 from safetensors.torch import save_file
-from vgg_fill import fill, set_weights, summary
+from formula import fill, set_weights, summary
 
 torch.set_num_threads(2)
 features = torchvision.models.vgg11_bn(weights=None).features.double()

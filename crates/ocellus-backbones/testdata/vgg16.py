@@ -1,12 +1,12 @@
 """Reference of VGG16 with torchvision's own network: outputs and gradients, as summaries.
 
-Weights by `vgg_fill.py`; the image is `fill` with phase 0.25.
+Weights by `formula.py`; the image is `fill` with phase 0.25.
 """
 
 import torch
 import torchvision
 from safetensors.torch import save_file
-from vgg_fill import fill, set_weights, summary
+from formula import fill, set_weights, summary
 
 torch.set_num_threads(2)
 network = set_weights(torchvision.models.vgg16(weights=None)).eval()

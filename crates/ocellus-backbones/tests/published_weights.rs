@@ -1,9 +1,10 @@
-//! VGG16 with the published weights gives the reference activations; skipped without the files.
+//! VGG16 and ResNet-18 with published weights give the reference activations; skipped without the files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{D, DType, Device, Result, Tensor};
-use ocellus_backbones::{Preprocessing, Vgg, VggConfig};
+use ocellus_backbones::{Backbone, Preprocessing, ResNet, ResNetConfig, Vgg, VggConfig};
+use ocellus_ops::{MaxPool2dConfig, max_pool2d};
 use ocellus_params::{LoadConfig, ParamStore, WeightFile};
 use ocellus_testing::assert_close;
 use serde_json::Value;
@@ -22,7 +23,7 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
-fn picture(folder: &std::path::Path) -> Result<Tensor> {
+fn picture(folder: &Path) -> Result<Tensor> {
     let image = image::open(folder.join("reference_input_chelsea_224.png"))
         .map_err(candle_core::Error::wrap)?
         .to_rgb8();
@@ -40,6 +41,12 @@ fn vgg16(files: &[PathBuf]) -> Result<Vgg> {
         store.load(&WeightFile::open(file)?, &config)?;
     }
     Ok(vgg)
+}
+
+/// The reference's scalars of each tensor.
+fn statistics(folder: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(folder.join("reference_activations.json"))?;
+    serde_json::from_str(&text).map_err(candle_core::Error::wrap)
 }
 
 /// The scalars of a tensor that the reference file holds.
@@ -70,8 +77,7 @@ fn check_statistics(name: &str, x: &Tensor, expected: &Value) -> Result<()> {
 fn vgg16_gives_the_reference_activations() -> Result<()> {
     let Some(folder) = folder() else { return Ok(()) };
     let vgg = vgg16(&[folder.join("vgg16_conv_caffe_rgb.safetensors")])?;
-    let text = std::fs::read_to_string(folder.join("reference_activations.json"))?;
-    let reference: Value = serde_json::from_str(&text).map_err(candle_core::Error::wrap)?;
+    let reference = statistics(&folder)?;
     let x = Preprocessing::caffe().apply(&picture(&folder)?)?;
     let layers = [3, 8, 15, 22, 30];
     let features = vgg.features_at(&x, &layers, false)?;
@@ -79,10 +85,44 @@ fn vgg16_gives_the_reference_activations() -> Result<()> {
         let name = format!("vgg16.features.{layer}");
         check_statistics(&name, features, &reference[&name])?;
     }
+    check_whole(&folder, "vgg16.features.30", &features[4])
+}
+
+/// Each stage, as built and packed: the file holds no fourth.
+#[test]
+fn resnet18_gives_the_reference_activations() -> Result<()> {
+    let Some(folder) = folder() else { return Ok(()) };
+    let params = ParamStore::seeded(0);
+    params.freeze("*");
+    let config = ResNetConfig::resnet18().with_stage_count(3);
+    let mut resnet = ResNet::new(&config, params.var_builder(DType::F32, &Device::Cpu))?;
+    let file = WeightFile::open(folder.join("resnet18_to_layer3_bnfolded.safetensors"))?;
+    params.load(&file, &LoadConfig::default())?;
+    let reference = statistics(&folder)?;
+    let x = Preprocessing::torchvision().apply(&picture(&folder)?)?;
+    for packed in [false, true] {
+        if packed {
+            resnet.pack()?;
+        }
+        let mut stages = resnet.features(&x)?;
+        let pool = MaxPool2dConfig::new(3).with_stride((2, 2)).with_padding((1, 1));
+        stages[0] = max_pool2d(&stages[0], &pool)?;
+        for (name, stage) in ["maxpool", "layer1", "layer2", "layer3"].iter().zip(&stages) {
+            let name = format!("resnet18.{name}");
+            check_statistics(&name, stage, &reference[&name])?;
+        }
+        check_whole(&folder, "resnet18.layer2", &stages[2])?;
+        check_whole(&folder, "resnet18.layer3", &stages[3])?;
+    }
+    Ok(())
+}
+
+/// A tensor that the reference file holds whole.
+fn check_whole(folder: &Path, name: &str, x: &Tensor) -> Result<()> {
     let file = folder.join("reference_activations.safetensors");
-    let expected = &candle_core::safetensors::load(file, &Device::Cpu)?["vgg16.features.30"];
+    let expected = &candle_core::safetensors::load(file, &Device::Cpu)?[name];
     let scale = f64::from(expected.max_all()?.to_scalar::<f32>()?);
-    assert_close(&(&features[4] / scale)?, &(expected / scale)?, 1e-4)
+    assert_close(&(x / scale)?, &(expected / scale)?, 1e-4)
 }
 
 /// The first layer for torchvision's normalization says the same but for the picture's edge.

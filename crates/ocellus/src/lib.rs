@@ -16,11 +16,11 @@
 //! | --- | --- | --- |
 //! | [`ops`] | | differentiable operations with exact gradients |
 //! | [`params`] | | weights: named, seeded, freezable, loaded with a report |
-//! | [`layers`] | | attention gates, blocks, batch normalization, seeded dropout |
+//! | [`layers`] | | attention gates, residual units, blocks, batch normalization, seeded dropout |
 //! | [`losses`] | | losses that take logits and add up to ensembles |
 //! | [`metrics`] | | counts, curves, calibration, intervals, paired tests |
 //! | `train` | `train` | optimizers, schedules, `fit` |
-//! | `backbones` | `backbones` | VGG with stages, taps and published weights |
+//! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
 //! | `data` | `data` | readers, grouped splits, augmentation, loaders, synthetic ultrasound |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |

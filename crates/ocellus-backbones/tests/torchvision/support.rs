@@ -1,4 +1,4 @@
-//! Weights by the formula of `testdata/vgg_fill.py`, and summaries of large tensors.
+//! Weights by the formula of `testdata/formula.py`, and summaries of large tensors.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
-use ocellus_testing::{assert_close, fill};
+use ocellus_testing::{Golden, assert_close, fill};
 
 /// A store whose weights follow the formula: the k-th by name is filled with phase `first + k`.
 #[derive(Clone)]
@@ -23,12 +23,8 @@ impl Filled {
         first: usize,
         build: impl Fn(VarBuilder<'static>) -> Result<M>,
     ) -> Result<(M, Self)> {
-        let names = Names::default();
-        build(VarBuilder::from_backend(Box::new(names.clone()), dtype, Device::Cpu))?;
-        let mut names =
-            std::mem::take(&mut *names.0.lock().expect("no test panicked while it held the lock"));
-        names.sort();
-        let phases = names.into_iter().enumerate().map(|(k, name)| (name, first + k)).collect();
+        let names = shapes(dtype, &build)?.into_keys().enumerate();
+        let phases = names.map(|(k, name)| (name, first + k)).collect();
         let filled = Self { phases: Arc::new(phases), vars: Arc::default() };
         let vb = VarBuilder::from_backend(Box::new(filled.clone()), dtype, Device::Cpu);
         Ok((build(vb)?, filled))
@@ -38,13 +34,9 @@ impl Filled {
         self.vars.lock().expect("no test panicked while it held the lock")[name].clone()
     }
 
-    /// The number of values, and how many of them are running statistics.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        let vars = self.vars.lock().expect("no test panicked while it held the lock");
-        let count = |keep: fn(&str) -> bool| -> usize {
-            vars.iter().filter(|(name, _)| keep(name)).map(|(_, var)| var.elem_count()).sum()
-        };
-        (count(|_| true), count(|name| name.contains("running_")))
+    /// The names of all weights, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.phases.keys().map(String::as_str).collect()
     }
 }
 
@@ -76,14 +68,37 @@ impl SimpleBackend for Filled {
     }
 }
 
-/// Hands out zeros and remembers the names.
+/// How many values the parameters have, and how many the running statistics.
+pub(crate) fn parameter_counts<M>(
+    build: impl Fn(VarBuilder<'static>) -> Result<M>,
+) -> Result<(usize, usize)> {
+    let shapes = shapes(DType::F32, &build)?;
+    let (buffers, parameters): (Vec<_>, Vec<_>) =
+        shapes.iter().partition(|(name, _)| name.contains("running_"));
+    let count = |of: Vec<(&String, &Shape)>| of.iter().map(|(_, shape)| shape.elem_count()).sum();
+    Ok((count(parameters), count(buffers)))
+}
+
+/// The weights that a model asks for.
+fn shapes<M>(
+    dtype: DType,
+    build: &impl Fn(VarBuilder<'static>) -> Result<M>,
+) -> Result<BTreeMap<String, Shape>> {
+    let names = Names::default();
+    build(VarBuilder::from_backend(Box::new(names.clone()), dtype, Device::Cpu))?;
+    let mut names = names.0.lock().expect("no test panicked while it held the lock");
+    Ok(std::mem::take(&mut *names))
+}
+
+/// Hands out a zero in any shape and remembers the names.
 #[derive(Clone, Default)]
-struct Names(Arc<Mutex<Vec<String>>>);
+struct Names(Arc<Mutex<BTreeMap<String, Shape>>>);
 
 impl SimpleBackend for Names {
     fn get(&self, s: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
-        self.0.lock().expect("no test panicked while it held the lock").push(name.to_owned());
-        Tensor::zeros(s, dtype, device)
+        let mut names = self.0.lock().expect("no test panicked while it held the lock");
+        names.insert(name.to_owned(), s.clone());
+        Tensor::zeros((), dtype, device)?.broadcast_as(s)
     }
 
     fn get_unchecked(&self, _: &str, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -93,6 +108,11 @@ impl SimpleBackend for Names {
     fn contains_tensor(&self, _: &str) -> bool {
         true
     }
+}
+
+/// `testdata/NAME.safetensors`.
+pub(crate) fn golden(name: &str) -> Result<Golden> {
+    Golden::read(env!("CARGO_MANIFEST_DIR"), name)
 }
 
 /// Panics unless sum, sum of squares and 64 evenly spread entries are those of the summary, each

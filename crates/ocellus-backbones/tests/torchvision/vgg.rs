@@ -1,28 +1,20 @@
-//! VGG networks filled by a formula equal torchvision's.
-
-mod support;
-
 use candle_core::{DType, ModuleT, Result, Tensor, Var};
 use ocellus_backbones::{Backbone, Vgg, VggClassifier, VggConfig};
 use ocellus_layers::Noise;
 use ocellus_ops::{ConvAlgorithm, with_conv_algorithm};
-use ocellus_testing::{Golden, fill, relative_error};
-use support::{Filled, assert_relative, assert_summary};
+use ocellus_testing::{fill, relative_error};
+
+use crate::support::{Filled, assert_relative, assert_summary, golden, parameter_counts};
 
 /// In torchvision's state dict the six tensors of the classifier come first by name.
 const CLASSIFIER: usize = 6;
-
-fn golden(name: &str) -> Result<Golden> {
-    Golden::read(env!("CARGO_MANIFEST_DIR"), name)
-}
 
 #[test]
 fn vgg16_gives_torchvisions_outputs() -> Result<()> {
     let golden = golden("vgg16")?;
     let config = VggConfig::vgg16();
-    let (network, weights) =
+    let (network, _) =
         Filled::build(DType::F32, 0, |vb| VggClassifier::new(&config, &Noise::seeded(0), vb))?;
-    assert_eq!(weights.counts(), (138_357_544, 0));
     let x = fill((1, 3, 64, 96), 0.25, DType::F32)?;
     let stages = network.backbone().features(&x)?;
     for (layer, features) in config.stage_layers().iter().zip(&stages) {
@@ -35,7 +27,6 @@ fn vgg16_gives_torchvisions_outputs() -> Result<()> {
 /// The convolutions of VGG16, their output at 64², and the gradients.
 fn vgg16_gradients(dtype: DType) -> Result<(Tensor, Vec<Tensor>)> {
     let (vgg, weights) = Filled::build(dtype, CLASSIFIER, |vb| Vgg::new(&VggConfig::vgg16(), vb))?;
-    assert_eq!(weights.counts(), (14_714_688, 0));
     let y = vgg.forward_t(&fill((2, 3, 64, 64), 0.25, dtype)?, true)?;
     let grads = (&y * fill(y.shape().clone(), 0.5, dtype)?)?.sum_all()?.backward()?;
     let gradient = |layer: usize| {
@@ -106,8 +97,10 @@ fn has_as_many_parameters_as_torchvision() -> Result<()> {
         (VggConfig::vgg19(), 20_024_384, 0),
         (VggConfig::vgg16().with_batch_norm(true), 14_723_136, 8_448),
     ] {
-        let (_, weights) = Filled::build(DType::F32, 0, |vb| Vgg::new(&config, vb))?;
-        assert_eq!(weights.counts(), (expected + buffers, buffers), "{config:?}");
+        let counts = parameter_counts(|vb| Vgg::new(&config, vb))?;
+        assert_eq!(counts, (expected, buffers), "{config:?}");
     }
+    let whole = |vb| VggClassifier::new(&VggConfig::vgg16(), &Noise::seeded(0), vb);
+    assert_eq!(parameter_counts(whole)?, (138_357_544, 0));
     Ok(())
 }

@@ -1,0 +1,7 @@
+mod classifier;
+mod config;
+mod network;
+
+pub use classifier::ResNetClassifier;
+pub use config::{ResNetConfig, ResNetUnit};
+pub use network::ResNet;
