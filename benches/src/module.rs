@@ -1,7 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use ocellus::backbones::{Vgg, VggConfig};
+use ocellus::backbones::{ResNet, ResNetConfig, Vgg, VggConfig};
 use ocellus::candle::{Module as _, ModuleT, Result, Tensor, bail};
 use ocellus::layers::{
     BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig,
@@ -13,7 +13,7 @@ use ocellus::ops::{
 };
 use serde::Serialize;
 
-use crate::networks::{EncoderDecoder, ResNet, ResNetConfig};
+use crate::networks::EncoderDecoder;
 
 /// What computes: an operation or a network, without its input's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -214,18 +214,11 @@ impl Module {
                 Rc::new(move |x, train| Ok(vec![vgg.forward_t(&x[0], train)?]))
             }
             Self::WideResnet50 => {
-                let mut network = ResNet::new(&ResNetConfig::wide_resnet50(), &vb)?;
-                if inference {
-                    network.pack()?;
-                }
-                Rc::new(move |x, train| Ok(network.features(&x[0], train)?.stages.split_off(1)))
+                resnet(&ResNetConfig::wide_resnet50_2(), &[2, 3, 4], inference, vb)?
             }
             Self::Resnet34 => {
-                let mut network = ResNet::new(&ResNetConfig::resnet34(channels), &vb)?;
-                if inference {
-                    network.pack()?;
-                }
-                Rc::new(move |x, train| Ok(network.features(&x[0], train)?.stages.split_off(3)))
+                let config = ResNetConfig::resnet34().with_in_channels(channels);
+                resnet(&config, &[4], inference, vb)?
             }
             Self::EncoderDecoder34 => {
                 let mut network = EncoderDecoder::new(&vb)?;
@@ -266,6 +259,20 @@ impl Module {
             _ => bail!("`{self}` has weights"),
         })
     }
+}
+
+/// Those stages of a network, which is packed if it is for inference.
+fn resnet(
+    config: &ResNetConfig,
+    stages: &'static [usize],
+    inference: bool,
+    vb: VarBuilder,
+) -> Result<Forward> {
+    let mut network = ResNet::new(config, vb)?;
+    if inference {
+        network.pack()?;
+    }
+    Ok(Rc::new(move |x, train| network.features_at(&x[0], stages, train)))
 }
 
 fn single(f: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Forward {

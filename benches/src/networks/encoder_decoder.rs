@@ -1,9 +1,8 @@
+use ocellus::backbones::{Backbone, ResNet, ResNetConfig};
 use ocellus::candle::{Module, ModuleT, Result, Tensor};
 use ocellus::layers::{Conv2d, Conv2dConfig, ConvNorm2d, ConvTranspose2dConfig, DeconvBlock};
 use ocellus::nn::VarBuilder;
 use ocellus::ops::concat;
-
-use super::resnet::{Features, ResNet, ResNetConfig};
 
 /// The residual encoder-decoder of the satellite paper at depth 34: a ResNet, five 4×4/2 transposed
 /// convolutions, each joined by the encoder's features of its size, and a 1×1 convolution to two classes.
@@ -19,6 +18,7 @@ pub(crate) struct EncoderDecoder {
 
 impl EncoderDecoder {
     pub(crate) fn new(vb: &VarBuilder) -> Result<Self> {
+        let encoder = ResNetConfig::resnet34().with_in_channels(4);
         let full = Conv2dConfig::new(4, 64, 3).with_padding(1).with_bias(false);
         let sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)];
         let enlarging = |(i, &(inputs, outputs)): (usize, &(usize, usize))| {
@@ -27,7 +27,7 @@ impl EncoderDecoder {
             DeconvBlock::new(&config, vb.pp(format!("decoder.{i}")))
         };
         Ok(Self {
-            encoder: ResNet::new(&ResNetConfig::resnet34(4), &vb.pp("encoder"))?,
+            encoder: ResNet::new(&encoder, vb.pp("encoder"))?,
             full: ConvNorm2d::new(&full, vb.pp("full.conv"), vb.pp("full.bn"))?,
             decoder: sizes.iter().enumerate().map(enlarging).collect::<Result<_>>()?,
             head: Conv2d::new(&Conv2dConfig::new(128, 2, 1), vb.pp("head"))?,
@@ -44,12 +44,10 @@ impl EncoderDecoder {
 
 impl ModuleT for EncoderDecoder {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let Features { stem, mut stages } = self.encoder.features(x, train)?;
-        let full = self.full.forward_relu_t(x, None, train)?;
-        stages.insert(0, stem);
-        stages.insert(0, full);
-        let mut y = stages.remove(stages.len() - 1);
-        for (enlarging, skip) in self.decoder.iter().zip(stages.iter().rev()) {
+        let mut skips = self.encoder.features_t(x, train)?;
+        skips.insert(0, self.full.forward_relu_t(x, None, train)?);
+        let mut y = skips.remove(skips.len() - 1);
+        for (enlarging, skip) in self.decoder.iter().zip(skips.iter().rev()) {
             y = concat(&enlarging.forward_t(&y, train)?, skip, 1)?;
         }
         self.head.forward(&y)
