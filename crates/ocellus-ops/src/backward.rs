@@ -8,8 +8,8 @@ thread_local! {
     static COLLECTED: RefCell<Option<HashMap<TensorId, Tensor>>> = const { RefCell::new(None) };
 }
 
-/// As candle's [`Tensor::backward`], with the same result, but faster: gradients by the weights of
-/// convolutions are not added to zeros first.
+/// As candle's [`Tensor::backward`], with the same result, but faster: what the operations of this
+/// crate give as gradients by variables is not added to zeros first.
 ///
 /// # Shapes
 ///

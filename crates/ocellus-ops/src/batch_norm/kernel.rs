@@ -9,6 +9,7 @@ use super::backward::Backward;
 use super::blocks::{Block, Blocks};
 use super::channel::{Channel, rectified};
 use super::statistics::Moments;
+use crate::backward::collect;
 use crate::cpu::{Float, dispatch, read, view};
 use crate::simd::vectorized;
 
@@ -103,7 +104,10 @@ impl Normalize {
                 of_batch: self.of_batch,
                 floor: self.floor(),
             };
-            pass.gradients([x, affine], residual, y, &gradient)
+            let [by_x, by_affine, by_residual] =
+                pass.gradients([x, affine], residual, y, &gradient)?;
+            let by_x = by_x.map(|gradient| collect(x, gradient)).transpose()?.flatten();
+            Ok([by_x, by_affine, by_residual])
         })
     }
 }

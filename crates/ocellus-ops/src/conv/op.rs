@@ -91,7 +91,7 @@ impl ConvOp {
             } else {
                 grad_input(g, grad, &weight, Epilogue::of(None))
             };
-            Some(Tensor::from_vec(by_x, x.shape(), &Device::Cpu)?)
+            collect(x, Tensor::from_vec(by_x, x.shape(), &Device::Cpu)?)?
         } else {
             None
         };
@@ -121,7 +121,7 @@ impl ConvOp {
         }
         let [batch, channels, h, w] = self.output_shape();
         let by_bias = grad_bias(grad, batch, channels, h * w);
-        Ok(Some(Tensor::from_vec(by_bias, bias.shape(), &Device::Cpu)?))
+        collect(bias, Tensor::from_vec(by_bias, bias.shape(), &Device::Cpu)?)
     }
 }
 

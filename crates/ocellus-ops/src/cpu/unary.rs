@@ -2,6 +2,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, WithDType};
 
 use super::{Float, dispatch, read, view, widened};
+use crate::backward::collect;
 
 /// A kernel of one tensor with an exact gradient, written once for all element types.
 pub(crate) trait UnaryKernel: Send + Sync + 'static {
@@ -37,7 +38,7 @@ impl<K: UnaryKernel> CustomOp1 for Unary<K> {
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         dispatch!(x.dtype(), K::NAME, T => {
             let dx = self.0.backward::<T>(&read(x)?, &read(y)?, &read(grad)?, x.dims())?;
-            Ok(Some(Tensor::from_vec(dx, x.shape(), &Device::Cpu)?))
+            collect(x, Tensor::from_vec(dx, x.shape(), &Device::Cpu)?)
         })
     }
 }
