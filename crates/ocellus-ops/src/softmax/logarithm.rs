@@ -35,13 +35,27 @@ pub(crate) fn ln(x: f64) -> f64 {
 mod tests {
     use super::*;
 
+    /// How far ln x is from a number and a small rest, in units of its last place.
+    fn error(x: f64, exact: f64, rest: f64) -> f64 {
+        let unit = exact.abs().next_up() - exact.abs();
+        ((ln(x) - exact) - rest).abs() / unit
+    }
+
     #[test]
     fn is_exact_to_a_unit_in_the_last_place() {
-        let check = |x: f64| {
-            let (y, exact) = (ln(x), x.ln());
-            let unit = exact.abs().next_up() - exact.abs();
-            assert!((y - exact).abs() <= 2. * unit, "ln {x:e}: {y:e}, not {exact:e}");
-        };
+        // The largest errors among 300 000 numbers of all sizes; ln x from mpmath, in two parts.
+        let worst = [
+            (0.7062240039108859, -0.34782280582069475, -9.777780520919257e-18),
+            (1.0641691139385216, 0.062194319961106324, 3.237852895672275e-18),
+            (1.2767035393820778, 0.24428139612988262, -9.874909391823973e-18),
+            (1.410058856160211, 0.3436314454765021, -1.2690245653600448e-17),
+            (1.6091592004816535, 0.4757118068581189, -1.6478719007643236e-17),
+        ];
+        for (x, exact, rest) in worst {
+            assert!(error(x, exact, rest) < 0.83, "ln {x}: {}", error(x, exact, rest));
+        }
+        // What the standard library rounds may be half a unit off too, but they differ by whole ones.
+        let check = |x: f64| assert!(error(x, x.ln(), 0.) <= 1., "ln {x:e}: {:e}", ln(x));
         (1..200_000).for_each(|i| check(f64::from(i) * 1e-3));
         (0..100_000).for_each(|i| check(1. + f64::from(i) * 1e-9));
         (-1000..1000).for_each(|i| check(1.7f64.powi(i)));
