@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use super::padded::Padded;
 use super::stage::{StageChannels, channel_step, push_run};
 use super::tile::{Tile, channel_parts, cut, tiles};
-use super::weight_panels::{Correlate, CorrelateFew, Rows, TransposePixels, WriteFilters};
+use super::weight_panels::{
+    Correlate, CorrelateFew, Products, Rows, TransposePixels, WriteFilters,
+};
 use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
 use crate::conv::vectors::Staged;
@@ -143,10 +145,17 @@ impl<'a, T: Float> Work<'a, T> {
                 let y = &mut y[..self.gradient_len(tile)];
                 let count = part.channels.len() * g.taps();
                 let rows = Rows { stage, places: &rows, count, step: g.stride.1 };
-                if self.few() {
-                    self.add_dots(tile, part.group, rows, y, sums, n > 0);
-                } else {
-                    self.add_products(tile, part.group, rows, y, sums, n > 0);
+                let (starts, depth) = self.stage_gradient(tile, part.group, y);
+                let (filters, starts, sums) = (g.co, &starts, &mut *sums);
+                let products =
+                    Products { rows, y, filters, starts, depth, sums, accumulate: n > 0 };
+                // SAFETY: `isa` is this processor's; the stage and y hold the pixels of the tile.
+                unsafe {
+                    if self.few() {
+                        T::dispatch(self.isa, CorrelateFew(products));
+                    } else {
+                        T::dispatch(self.isa, Correlate(products));
+                    }
                 }
             }
         });
@@ -169,37 +178,35 @@ impl<'a, T: Float> Work<'a, T> {
         }
     }
 
-    /// Adds the products of a tile, filters in vectors.
-    fn add_products(
+    /// Writes the gradient by y in a tile as the kernels take it; returns where runs of pixels begin
+    /// in the stage of x and there, and how long they are.
+    fn stage_gradient(
         &self,
         tile: &Tile,
         group: usize,
-        rows: Rows<T>,
         y: &mut [T],
-        sums: &mut [T],
-        accumulate: bool,
-    ) {
-        let width = 2 * self.lanes;
-        self.transpose(tile, group, y);
+    ) -> (Vec<(usize, usize)>, usize) {
         let (mut starts, depth) = self.padded.segments(tile);
-        starts.iter_mut().for_each(|(_, pixel)| *pixel *= width);
-        let panel = tile.images.len() * tile.pixels(self.g).len() * width;
-        let kernel = Correlate { rows, y, panel, starts: &starts, depth, sums, accumulate };
-        // SAFETY: `isa` is this processor's; the stage and y hold the pixels of the tile.
-        unsafe { T::dispatch(self.isa, kernel) };
+        if self.few() {
+            self.copy_runs(tile, group, &mut starts, depth, y);
+        } else {
+            self.transpose(tile, group, y);
+            starts.iter_mut().for_each(|(_, pixel)| *pixel *= 2 * self.lanes);
+        }
+        (starts, depth)
     }
 
-    /// Adds the products of a tile, pixels in vectors.
-    fn add_dots(
+    /// The gradient by y in a tile: `[channel]`, runs of pixels in whole vectors. The pixel that each
+    /// run starts with becomes the place of the run.
+    fn copy_runs(
         &self,
         tile: &Tile,
         group: usize,
-        rows: Rows<T>,
+        starts: &mut [(usize, usize)],
+        depth: usize,
         y: &mut [T],
-        sums: &mut [T],
-        accumulate: bool,
     ) {
-        let (g, (mut starts, depth)) = (self.g, self.padded.segments(tile));
+        let g = self.g;
         let vectors = depth.next_multiple_of(self.lanes);
         let (first, per_image) = (tile.pixels(g).start, tile.pixels(g).len());
         let mut runs = Vec::new();
@@ -229,10 +236,6 @@ impl<'a, T: Float> Work<'a, T> {
             step,
         };
         // SAFETY: `isa` is this processor's; the runs lie within the gradient and y.
-        unsafe { T::dispatch(self.isa, kernel) };
-        let kernel =
-            CorrelateFew { rows, y, filters: g.co, starts: &starts, depth, sums, accumulate };
-        // SAFETY: `isa` is this processor's; the stage and y hold whole vectors of pixels.
         unsafe { T::dispatch(self.isa, kernel) };
     }
 

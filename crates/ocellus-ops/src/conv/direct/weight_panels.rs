@@ -66,12 +66,12 @@ pub(super) struct Rows<'a, T> {
 }
 
 /// The products of staged values of x and values of y, summed over pixels.
-pub(super) struct Correlate<'a, T> {
+pub(super) struct Products<'a, T> {
     pub(super) rows: Rows<'a, T>,
-    /// `[panel][pixel][two vectors]`
+    /// The filters, as the kernel says.
     pub(super) y: &'a [T],
-    pub(super) panel: usize,
-    /// Where runs of pixels begin in the stage and in a panel of y, and how long they are.
+    pub(super) filters: usize,
+    /// Where runs of pixels begin in the stage and in y, and how long they are.
     pub(super) starts: &'a [(usize, usize)],
     pub(super) depth: usize,
     /// `[panel][row][two vectors]`
@@ -79,51 +79,45 @@ pub(super) struct Correlate<'a, T> {
     pub(super) accumulate: bool,
 }
 
+/// With y as `[panel][pixel][two vectors]`; the runs begin in each panel.
+pub(super) struct Correlate<'a, T>(pub(super) Products<'a, T>);
+
 impl<T: Float> Kernel<T> for Correlate<'_, T> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
+        let Products { rows: x, y, filters, starts, depth, sums, accumulate } = self.0;
         let (rows, width) = (rows_of(S::LANES), 2 * S::LANES);
+        let panel = y.len() / filters.div_ceil(width);
         let zeros = [T::zero(); MAX_ROWS];
-        let panels = self.sums.chunks_exact_mut(self.rows.places.len() * width);
-        for (sums, y) in panels.zip(self.y.chunks_exact(self.panel)) {
-            let blocks =
-                sums.chunks_exact_mut(rows * width).zip(self.rows.places.chunks_exact(rows));
+        let panels = sums.chunks_exact_mut(x.places.len() * width);
+        for (sums, y) in panels.zip(y.chunks_exact(panel)) {
+            let blocks = sums.chunks_exact_mut(rows * width).zip(x.places.chunks_exact(rows));
             for (n, (sums, offsets)) in blocks.enumerate() {
                 let mut block = [0; MAX_ROWS];
                 block[..rows].copy_from_slice(offsets);
                 let segments = Segments {
-                    a: self.rows.stage.as_ptr(),
+                    a: x.stage.as_ptr(),
                     rows: block,
-                    a_step: self.rows.step,
+                    a_step: x.step,
                     b: [y.as_ptr(), y[S::LANES..].as_ptr()],
                     b_step: width,
-                    starts: self.starts,
-                    depth: self.depth,
+                    starts,
+                    depth,
                     c: sums.as_mut_ptr(),
-                    first: (!self.accumulate).then_some(zeros.as_ptr()),
+                    first: (!accumulate).then_some(zeros.as_ptr()),
                 };
                 // SAFETY: the runs lie within the stage and the panel, by the caller's promise.
-                unsafe { product::<S>(self.rows.count - n * rows, segments) };
+                unsafe { product::<S>(x.count - n * rows, segments) };
             }
         }
     }
 }
 
-/// The same for few filters, with pixels in vectors.
-pub(super) struct CorrelateFew<'a, T> {
-    pub(super) rows: Rows<'a, T>,
-    /// `[filter]`: runs of pixels with zeros up to whole vectors.
-    pub(super) y: &'a [T],
-    pub(super) filters: usize,
-    /// Where runs of pixels begin in the stage and in a filter of y, and how long they are.
-    pub(super) starts: &'a [(usize, usize)],
-    pub(super) depth: usize,
-    /// `[row][two vectors]`, of which the first lanes are used.
-    pub(super) sums: &'a mut [T],
-    pub(super) accumulate: bool,
-}
+/// For few filters, with pixels in vectors and y as `[filter]`: runs of pixels with zeros up to whole
+/// vectors. Only the first lanes of the sums are used.
+pub(super) struct CorrelateFew<'a, T>(pub(super) Products<'a, T>);
 
 impl<T: Float> Kernel<T> for CorrelateFew<'_, T> {
     type Output = ();
@@ -131,25 +125,26 @@ impl<T: Float> Kernel<T> for CorrelateFew<'_, T> {
     #[inline(always)]
     unsafe fn run<S: Simd<T = T>>(self) {
         const ROWS: usize = 4;
+        let Products { rows, y, filters, starts, depth, sums, accumulate } = self.0;
         let mut offsets = [0; MAX_LANES];
         for (lane, offset) in offsets.iter_mut().enumerate() {
-            *offset = (lane * self.rows.step) as i32;
+            *offset = (lane * rows.step) as i32;
         }
         for (places, sums) in
-            self.rows.places.chunks_exact(ROWS).zip(self.sums.chunks_exact_mut(ROWS * 2 * S::LANES))
+            rows.places.chunks_exact(ROWS).zip(sums.chunks_exact_mut(ROWS * 2 * S::LANES))
         {
-            for (filter, y) in self.y.chunks_exact(self.y.len() / self.filters).enumerate() {
+            for (filter, y) in y.chunks_exact(y.len() / filters).enumerate() {
                 let mut dots = [unsafe { S::splat(T::zero()) }; ROWS];
-                for &(a, b) in self.starts {
-                    for pixel in (0..self.depth).step_by(S::LANES) {
+                for &(a, b) in starts {
+                    for pixel in (0..depth).step_by(S::LANES) {
                         // SAFETY: the vectors lie within the stage and y, by the caller's promise.
                         unsafe {
                             let y = S::load(y.as_ptr().add(b + pixel));
-                            let x = self.rows.stage.as_ptr().add(a + pixel * self.rows.step);
+                            let x = rows.stage.as_ptr().add(a + pixel * rows.step);
                             let mut r = 0;
                             while r < ROWS {
                                 let x = x.add(places[r]);
-                                let x = match self.rows.step {
+                                let x = match rows.step {
                                     1 => S::load(x),
                                     _ => S::gather(x, &offsets),
                                 };
@@ -163,7 +158,7 @@ impl<T: Float> Kernel<T> for CorrelateFew<'_, T> {
                     let mut lanes = [T::zero(); MAX_LANES];
                     // SAFETY: room for a vector.
                     unsafe { S::store(lanes.as_mut_ptr(), dot) };
-                    let before = if self.accumulate { sums[filter] } else { T::zero() };
+                    let before = if accumulate { sums[filter] } else { T::zero() };
                     sums[filter] = before + lanes.into_iter().sum::<T>();
                 }
             }
