@@ -1,13 +1,14 @@
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 
-use candle_core::{CpuStorage, Layout, Result, Storage, StorageRef, Tensor, bail};
-
-use super::Float;
+use candle_core::{CpuStorage, Layout, Result, Storage, StorageRef, Tensor, WithDType, bail};
 
 /// The elements of a CPU storage in the order of the layout's shape: borrowed if they lie so
 /// (an offset is no obstacle), else copied.
-pub(crate) fn view<'a, T: Float>(storage: &'a CpuStorage, layout: &Layout) -> Result<Cow<'a, [T]>> {
+pub(crate) fn view<'a, T: WithDType>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<Cow<'a, [T]>> {
     let all = T::cpu_storage_as_slice(storage)?;
     Ok(match layout.contiguous_offsets() {
         Some((start, end)) => Cow::Borrowed(&all[start..end]),
@@ -16,7 +17,7 @@ pub(crate) fn view<'a, T: Float>(storage: &'a CpuStorage, layout: &Layout) -> Re
 }
 
 /// The elements of a CPU tensor as a slice, for the backward pass of a kernel.
-pub(crate) fn read<T: Float>(x: &Tensor) -> Result<Values<'_, T>> {
+pub(crate) fn read<T: WithDType>(x: &Tensor) -> Result<Values<'_, T>> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(cpu) = &*storage else {
         bail!("a CPU kernel got a tensor on {:?}", x.device().location())
@@ -36,7 +37,7 @@ enum Source<'a, T> {
     Gathered(Vec<T>),
 }
 
-impl<T: Float> Deref for Values<'_, T> {
+impl<T: WithDType> Deref for Values<'_, T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -53,7 +54,7 @@ impl<T: Float> Deref for Values<'_, T> {
 }
 
 /// Copies a strided view, innermost dimension by innermost dimension.
-fn gather<T: Float>(all: &[T], layout: &Layout) -> Vec<T> {
+fn gather<T: WithDType>(all: &[T], layout: &Layout) -> Vec<T> {
     let (dims, strides) = (layout.dims(), layout.stride());
     let count = layout.shape().elem_count();
     let mut values = Vec::with_capacity(count);

@@ -1,7 +1,8 @@
 use candle_core::{Result, Tensor};
 
 use super::CrossEntropyConfig;
-use super::target::{IGNORED, Target};
+use super::indices::IGNORED;
+use super::target::Target;
 use crate::Reduction;
 use crate::axis::Axis;
 use crate::softmax::log_composed;
@@ -19,6 +20,7 @@ pub(super) fn composed(x: &Tensor, target: &Target, config: &CrossEntropyConfig)
             (p.affine(1. - smoothing, spread)?, positions.to_dtype(x.dtype())?)
         }
         Target::Indices(indices) => {
+            let indices = indices.classes();
             let smoothed = |hit: bool| spread + if hit { 1. - smoothing } else { 0. };
             let one_hot = dense(x, indices, axis, |hit| f64::from(u8::from(hit)))?;
             (dense(x, indices, axis, smoothed)?, (one_hot * &weights)?.sum_all()?)

@@ -3,7 +3,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::CrossEntropyConfig;
 use super::composed::composed;
 use super::kernel::CrossEntropy;
-use super::target::{IGNORED, Target};
+use super::target::Target;
 use crate::Reduction;
 use crate::axis::Axis;
 use crate::cpu::widened;
@@ -115,9 +115,8 @@ fn divisor(
         return Ok(1.);
     }
     let divisor = match target {
-        Target::Indices(indices) => {
-            indices.iter().filter(|&&i| i != IGNORED).map(|&i| weights[i as usize]).sum()
-        }
+        Target::Indices(indices) if config.class_weights.is_some() => indices.weight(weights),
+        Target::Indices(indices) => indices.labeled() as f64,
         Target::Probabilities(_) => Axis::new(logits.dims(), config.dim).positions() as f64,
     };
     if divisor == 0. {

@@ -2,6 +2,7 @@
 
 mod composed;
 mod config;
+mod indices;
 mod kernel;
 mod loss;
 mod target;

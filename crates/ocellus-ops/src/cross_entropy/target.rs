@@ -1,20 +1,19 @@
 use candle_core::{DType, Result, Tensor, bail};
 
+use super::indices::Indices;
+
 /// What the logits are compared with.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
-    /// A class at each position, or [`IGNORED`].
-    Indices(Vec<u32>),
+pub(super) enum Target {
+    /// A class at each position.
+    Indices(Indices),
     /// A distribution over the classes, of the shape and type of the logits.
     Probabilities(Tensor),
 }
 
-/// Marks a position whose target is the ignore index.
-pub(crate) const IGNORED: u32 = u32::MAX;
-
 impl Target {
     /// Checks the target against logits that have their classes in `dim`.
-    pub(crate) fn new(
+    pub(super) fn new(
         logits: &Tensor,
         target: &Tensor,
         dim: usize,
@@ -23,19 +22,22 @@ impl Target {
         let shape = [&logits.dims()[..dim], &logits.dims()[dim + 1..]].concat();
         match target.dtype() {
             DType::U8 | DType::U32 | DType::I64 if target.dims() == shape => {
-                let values = target.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
                 let classes = logits.dims()[dim];
-                let index = |(at, &value): (usize, &i64)| match u32::try_from(value) {
-                    _ if Some(value) == ignore_index => Ok(IGNORED),
-                    Ok(index) if (index as usize) < classes => Ok(index),
-                    _ => bail!(
-                        "cross_entropy: target {value} at position {at} is no class: logits \
-                         {:?} have {classes} classes in dimension {dim}, counted from 0; set \
-                         ignore_index if it marks what is not labeled",
-                        logits.dims()
-                    ),
+                if let Some(indices) = Indices::new(target, classes, ignore_index)? {
+                    return Ok(Self::Indices(indices));
+                }
+                let values = target.to_dtype(DType::I64)?.flatten_all()?.to_vec1::<i64>()?;
+                let stray = |value: &i64| {
+                    Some(*value) != ignore_index && !(0..classes as i64).contains(value)
                 };
-                Ok(Self::Indices(values.iter().enumerate().map(index).collect::<Result<_>>()?))
+                let at = values.iter().position(stray).unwrap_or_default();
+                bail!(
+                    "cross_entropy: target {} at position {at} is no class: logits {:?} have \
+                     {classes} classes in dimension {dim}, counted from 0; set ignore_index if it \
+                     marks what is not labeled",
+                    values[at],
+                    logits.dims()
+                )
             }
             DType::F32 | DType::F64 | DType::F16 | DType::BF16
                 if target.dims() == logits.dims() =>

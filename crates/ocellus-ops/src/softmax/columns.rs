@@ -1,149 +1,102 @@
-#![allow(unsafe_code, reason = "tiles of the result lie interleaved")]
-
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::form::Form;
-use crate::axis::{Axis, SMALL, TILE, Tile};
-use crate::cpu::{Float, Output};
+use crate::axis::{Axis, Lanes, narrow};
+use crate::cpu::Float;
 use crate::parallel::wide;
-use crate::simd::{Loop, vectorized_loop};
 
-/// The forward pass, tile by tile: all passes over a tile find it in the cache.
+/// The forward pass, many positions at once.
 pub(super) fn forward<F: Form, T: Float>(axis: Axis, x: &[T]) -> Vec<T> {
-    let fill = |y: &Output<T>| {
-        let form = PhantomData::<F>;
-        if axis.inner <= SMALL {
-            axis.tiles(|tile| vectorized_loop(Forward::<_, _, SMALL> { x, y, tile, form }));
-        } else {
-            axis.tiles(|tile| vectorized_loop(Forward::<_, _, TILE> { x, y, tile, form }));
-        }
-    };
-    // SAFETY: the tiles cover all elements, and each writes its own.
-    unsafe { Output::collect(x.len(), fill) }
+    axis.transform([x], &Forward(PhantomData::<F>))
 }
 
-/// The gradient by the input, tile by tile.
+/// The gradient by the input, many positions at once.
 pub(super) fn backward<F: Form, T: Float>(axis: Axis, y: &[T], gradient: &[T]) -> Vec<T> {
-    let fill = |dx: &Output<T>| {
-        let form = PhantomData::<F>;
-        if axis.inner <= SMALL {
-            axis.tiles(|tile| {
-                vectorized_loop(Backward::<_, _, SMALL> { y, gradient, dx, tile, form });
-            });
-        } else {
-            axis.tiles(|tile| {
-                vectorized_loop(Backward::<_, _, TILE> { y, gradient, dx, tile, form });
-            });
-        }
-    };
-    // SAFETY: as above.
-    unsafe { Output::collect(y.len(), fill) }
+    axis.transform([y, gradient], &Backward(PhantomData::<F>))
 }
 
-/// The largest element and the sum of the powers `exp(x − largest)` of each position of a tile of
-/// at most `N`.
-pub(crate) struct Sums<T, const N: usize> {
-    pub(crate) largest: [T; N],
-    pub(crate) totals: [f64; N],
+/// The largest element of each position.
+#[inline(always)]
+pub(crate) fn largest<T: Float, const N: usize>(x: &[[T; N]]) -> [T; N] {
+    let mut largest = [T::neg_infinity(); N];
+    for x in x {
+        for (m, &x) in largest.iter_mut().zip(x) {
+            // Not a comparison: of that only the larger ones would be stored, which takes longer.
+            *m = num_traits::Float::max(*m, x);
+        }
+    }
+    largest
 }
 
-impl<T: Float, const N: usize> Sums<T, N> {
-    /// Takes the sums of a tile of x, and writes the powers to that of `powers`, if any.
-    ///
-    /// # Safety
-    ///
-    /// The tile of `powers` must be this task's alone.
-    #[inline(always)]
-    pub(crate) unsafe fn of(x: &[T], tile: Tile, powers: Option<&Output<T>>) -> Self {
-        let mut sums = Self { largest: [T::neg_infinity(); N], totals: [0.; N] };
-        let (largest, totals) = (&mut sums.largest[..tile.len], &mut sums.totals[..tile.len]);
-        for class in 0..tile.size {
-            for (m, &x) in largest.iter_mut().zip(&x[tile.row(class)]) {
-                *m = if x > *m { x } else { *m };
-            }
-        }
-        for class in 0..tile.size {
-            let x = x[tile.row(class)].iter().zip(&*largest).zip(&mut *totals);
-            match powers {
-                None => {
-                    for ((&x, &m), total) in x {
-                        *total += wide((x - m).exponential());
-                    }
-                }
-                Some(powers) => {
-                    // SAFETY: a part of the tile, which is this task's alone.
-                    let powers = unsafe { powers.slice(tile.row(class).start, tile.len) };
-                    for (((&x, &m), total), power) in x.zip(powers) {
-                        let p = (x - m).exponential();
-                        power.write(p);
-                        *total += wide(p);
-                    }
-                }
-            }
-        }
-        sums
+/// Makes the elements of each position the powers `exp(x − largest)`, and returns their sums.
+#[inline(always)]
+pub(crate) fn powers<T: Float, const N: usize>(x: &mut [[T; N]], largest: &[T; N]) -> [f64; N] {
+    let mut totals = [0.; N];
+    for x in x {
+        add_powers(x, largest, &mut totals);
+    }
+    totals
+}
+
+/// The sums of the powers alone.
+#[inline(always)]
+fn totals<T: Float, const N: usize>(x: &[[T; N]], largest: &[T; N]) -> [f64; N] {
+    let mut totals = [0.; N];
+    for x in x {
+        add_powers(&mut { *x }, largest, &mut totals);
+    }
+    totals
+}
+
+#[inline(always)]
+fn add_powers<T: Float, const N: usize>(x: &mut [T; N], largest: &[T; N], totals: &mut [f64; N]) {
+    for (x, &m) in x.iter_mut().zip(largest) {
+        *x = (*x - m).exponential();
+    }
+    for (total, &power) in totals.iter_mut().zip(&*x) {
+        *total += wide(power);
     }
 }
 
-struct Forward<'a, F, T, const N: usize> {
-    x: &'a [T],
-    y: &'a Output<T>,
-    tile: Tile,
-    form: PhantomData<F>,
-}
+struct Forward<F>(PhantomData<F>);
 
-impl<F: Form, T: Float, const N: usize> Loop for Forward<'_, F, T, N> {
+impl<F: Form, T: Float> Lanes<T, 1> for Forward<F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let Self { x, y, tile, .. } = self;
-        // SAFETY: the caller gives each tile to one task.
-        let sums = unsafe { Sums::<T, N>::of(x, tile, Some(y)) };
-        let mut shared = [T::zero(); N];
-        for (shared, &total) in shared[..tile.len].iter_mut().zip(&sums.totals) {
-            *shared = T::from_f64(F::shared(total));
+    fn run<const N: usize>(&self, _: Range<usize>, [x]: [&mut [[T; N]]; 1], (): &mut ()) {
+        let largest = largest(x);
+        let mut shared = if F::OF_POWERS { powers(x, &largest) } else { totals(x, &largest) };
+        for shared in &mut shared {
+            *shared = F::shared(*shared);
         }
-        for class in 0..tile.size {
-            // SAFETY: as above.
-            let y = unsafe { y.slice(tile.row(class).start, tile.len) };
-            let of_position = sums.largest[..tile.len].iter().zip(&shared[..tile.len]);
-            for ((y, &x), (&m, &shared)) in y.iter_mut().zip(&x[tile.row(class)]).zip(of_position) {
-                // SAFETY: the powers were written there.
-                let power = unsafe { y.assume_init() };
-                y.write(F::value(x, m, power, shared));
+        let shared = narrow(&shared);
+        for x in x {
+            for ((x, &m), &shared) in x.iter_mut().zip(&largest).zip(&shared) {
+                *x = F::value(*x, m, shared);
             }
         }
     }
 }
 
-struct Backward<'a, F, T, const N: usize> {
-    y: &'a [T],
-    gradient: &'a [T],
-    dx: &'a Output<T>,
-    tile: Tile,
-    form: PhantomData<F>,
-}
+struct Backward<F>(PhantomData<F>);
 
-impl<F: Form, T: Float, const N: usize> Loop for Backward<'_, F, T, N> {
+impl<F: Form, T: Float> Lanes<T, 2> for Backward<F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let Self { y, gradient, dx, tile, .. } = self;
+    fn run<const N: usize>(&self, _: Range<usize>, [y, gradient]: [&mut [[T; N]]; 2], (): &mut ()) {
         let mut sums = [0.; N];
-        for class in 0..tile.size {
-            let row = y[tile.row(class)].iter().zip(&gradient[tile.row(class)]);
-            for ((&y, &gradient), sum) in row.zip(&mut sums[..tile.len]) {
+        for (y, gradient) in y.iter().zip(&*gradient) {
+            for ((sum, &y), &gradient) in sums.iter_mut().zip(y).zip(gradient) {
                 *sum += F::term(y, gradient);
             }
         }
-        for class in 0..tile.size {
-            // SAFETY: the caller gives each tile to one task.
-            let dx = unsafe { dx.slice(tile.row(class).start, tile.len) };
-            let row = y[tile.row(class)].iter().zip(&gradient[tile.row(class)]);
-            for (((&y, &gradient), &sum), dx) in row.zip(&sums[..tile.len]).zip(dx) {
-                dx.write(F::gradient(y, gradient, T::from_f64(sum)));
+        let sums = narrow(&sums);
+        for (y, gradient) in y.iter_mut().zip(gradient) {
+            for ((y, &gradient), &sum) in y.iter_mut().zip(&*gradient).zip(&sums) {
+                *y = F::gradient(*y, gradient, sum);
             }
         }
     }

@@ -10,8 +10,11 @@ pub(super) trait Form: Send + Sync + 'static {
     /// What all elements at a position share, from the sum of their powers.
     fn shared(total: f64) -> f64;
 
-    /// The result at an element x with the power `exp(x − largest)`.
-    fn value<T: Float>(x: T, largest: T, power: T, shared: T) -> T;
+    /// Whether the results are made of the powers `exp(x − largest)`, not of the elements x.
+    const OF_POWERS: bool;
+
+    /// The result at an element, or its power.
+    fn value<T: Float>(x: T, largest: T, shared: T) -> T;
 
     /// What an element adds to the sum over its position that the gradient needs.
     fn term<T: Float>(y: T, gradient: T) -> f64;
@@ -24,6 +27,7 @@ pub(super) struct Plain;
 
 impl Form for Plain {
     const NAME: &'static str = "softmax";
+    const OF_POWERS: bool = true;
 
     #[inline(always)]
     fn shared(total: f64) -> f64 {
@@ -31,7 +35,7 @@ impl Form for Plain {
     }
 
     #[inline(always)]
-    fn value<T: Float>(_: T, _: T, power: T, shared: T) -> T {
+    fn value<T: Float>(power: T, _: T, shared: T) -> T {
         power * shared
     }
 
@@ -50,6 +54,7 @@ pub(super) struct Log;
 
 impl Form for Log {
     const NAME: &'static str = "log_softmax";
+    const OF_POWERS: bool = false;
 
     #[inline(always)]
     fn shared(total: f64) -> f64 {
@@ -57,7 +62,7 @@ impl Form for Log {
     }
 
     #[inline(always)]
-    fn value<T: Float>(x: T, largest: T, _: T, shared: T) -> T {
+    fn value<T: Float>(x: T, largest: T, shared: T) -> T {
         // Not `x − (largest + shared)`: that sum would round.
         (x - largest) - shared
     }

@@ -4,9 +4,16 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use super::form::Form;
+use crate::axis::Axis;
 use crate::cpu::Float;
 use crate::parallel::{GRAIN, filled, sums, wide};
 use crate::simd::{Loop, vectorized_loop};
+
+/// Whether rows are computed one by one: where they lie together, and are long, or too few to be
+/// computed side by side.
+pub(super) fn suit(axis: Axis) -> bool {
+    axis.inner == 1 && (axis.size > 16 || axis.outer < 16)
+}
 
 /// The forward pass along the last axis, row by row.
 pub(super) fn forward<F: Form, T: Float>(size: usize, x: &[T]) -> Vec<T> {
@@ -96,7 +103,8 @@ impl<F: Form, T: Float> Loop for Finish<'_, F, T> {
     #[inline(always)]
     fn run(self) {
         for (y, &x) in self.y.iter_mut().zip(self.x) {
-            *y = F::value(x, self.largest, *y, self.shared);
+            let of = if F::OF_POWERS { *y } else { x };
+            *y = F::value(of, self.largest, self.shared);
         }
     }
 }
