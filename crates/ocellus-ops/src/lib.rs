@@ -24,7 +24,7 @@
 //! | [`batch_norm`], [`batch_norm_inference`] | normalization per channel, and the [`BatchStatistics`] |
 //! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
-//! | [`concat`] | two tensors, one behind the other |
+//! | [`concat()`] | two tensors, one behind the other |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`backward`] | candle's gradients of all this, faster |
