@@ -24,6 +24,7 @@
 //! | `data` | `data` | readers, grouped splits, augmentation, loaders, synthetic ultrasound |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
+//! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
 //!
 //! `full` turns all of them on. `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's device
 //! features, for the whole family.
@@ -44,5 +45,7 @@ pub use ocellus_losses as losses;
 pub use ocellus_metrics as metrics;
 pub use ocellus_ops as ops;
 pub use ocellus_params as params;
+#[cfg(feature = "satellite")]
+pub use ocellus_satellite as satellite;
 #[cfg(feature = "train")]
 pub use ocellus_train as train;
