@@ -11,6 +11,8 @@ use crate::simd::Isa;
 pub(super) enum Weights<'a, T> {
     /// `(groups · co, ci, kh, kw)`.
     Plain(&'a [T]),
+    /// `(groups · ci, co, kh, kw)`; the direct way takes them of one tap.
+    Exchanged(&'a [T]),
     /// `[group][block of output channels][input channel][tap][lane]`: see [`pack`].
     Packed(&'a [T]),
 }
@@ -38,5 +40,28 @@ pub(super) fn pack<T: Float>(
         let filters = &filters[block * lanes * depth..((block + 1) * lanes).min(co) * depth];
         // SAFETY: `isa` is this processor's.
         unsafe { T::dispatch(isa, PackFilters { filters, depth, to }) };
+    });
+}
+
+/// Packs filters `(groups · ci, co)` of one tap: what is a vector of output channels lies side by
+/// side in them.
+pub(super) fn pack_exchanged<T: Float>(
+    isa: Isa,
+    (groups, co, ci): (usize, usize, usize),
+    weight: &[T],
+    to: &mut [T],
+) {
+    let lanes = isa.lanes::<T>();
+    assert_eq!(weight.len(), groups * co * ci);
+    assert_eq!(to.len(), packed_len(groups, co, ci, lanes));
+    let blocks = co.div_ceil(lanes);
+    to.par_chunks_exact_mut(lanes * ci).enumerate().for_each(|(n, to)| {
+        let (group, first) = (n / blocks, n % blocks * lanes);
+        let filters = weight[group * co * ci..].chunks_exact(co);
+        for (to, filter) in to.chunks_exact_mut(lanes).zip(filters) {
+            let filter = &filter[first..(first + lanes).min(co)];
+            to[..filter.len()].copy_from_slice(filter);
+            to[filter.len()..].fill(T::zero());
+        }
     });
 }

@@ -12,7 +12,7 @@ use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
-use crate::conv::weights::{Weights, pack, packed_len};
+use crate::conv::weights::{Weights, pack, pack_exchanged, packed_len};
 use crate::cpu::{Float, Output, with_scratch};
 use crate::simd::Isa;
 
@@ -47,7 +47,7 @@ pub(in crate::conv) fn forward<T: Float>(
     let fill = |out: &Output<T>| {
         let (all, rows) = (packed_len(g.groups, g.co, g.depth(), lanes), channels * lanes);
         let packed = all / g.groups;
-        let room = if matches!(weights, Weights::Plain(_)) { all } else { 0 };
+        let room = if matches!(weights, Weights::Packed(_)) { 0 } else { all };
         with_scratch(room + g.groups * rows + shared, |scratch: &mut [T]| {
             let (filters, scratch) = scratch.split_at_mut(room);
             let (bias, pixels) = scratch.split_at_mut(g.groups * rows);
@@ -59,6 +59,10 @@ pub(in crate::conv) fn forward<T: Float>(
                 Weights::Packed(filters) => filters,
                 Weights::Plain(weight) => {
                     pack(isa, (g.groups, g.co, g.depth()), weight, filters);
+                    &*filters
+                }
+                Weights::Exchanged(weight) => {
+                    pack_exchanged(isa, (g.groups, g.co, g.depth()), weight, filters);
                     &*filters
                 }
             };

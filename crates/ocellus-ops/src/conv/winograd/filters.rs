@@ -33,6 +33,9 @@ impl<'a, T> Filters<'a, T> {
             Weights::Plain(data) => {
                 (data, Order::Plain { outputs: 9 * g.ci, inputs: 9, turned: false })
             }
+            Weights::Exchanged(data) => {
+                (data, Order::Plain { outputs: 9, inputs: 9 * g.co, turned: false })
+            }
             Weights::Packed(data) => (data, Order::Packed { inputs: g.ci }),
         };
         Self { data, co: g.co, order }
