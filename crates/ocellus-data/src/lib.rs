@@ -50,6 +50,7 @@
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
+//! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`] | Overlapping tiles of large images, and back again in bounded memory |
 //! | [`synthetic`] | Simulated B-mode images with masks |
 //! | [`Error`], [`Result`] | What can go wrong |
 //!
@@ -68,6 +69,7 @@ mod readers;
 mod sha256;
 mod split;
 pub mod synthetic;
+mod tiles;
 
 pub use augment::{Augment, Border};
 pub use dataset::{Cached, Color, Dataset, Example, ImageFiles, Preprocess};
@@ -78,3 +80,4 @@ pub use readers::{
     Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, Sample, SampleSet,
 };
 pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
+pub use tiles::{Blend, Piece, Stitcher, Tile, TileConfig, TilePlan};
