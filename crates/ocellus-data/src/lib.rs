@@ -52,6 +52,8 @@
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`] | Overlapping tiles of large images, and back again in bounded memory |
 //! | [`synthetic`] | Simulated B-mode images with masks |
+//! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows |
+//! | [`geo`] | Where scenes lie on the ground |
 //! | [`Error`], [`Result`] | What can go wrong |
 //!
 //! # Features
@@ -62,9 +64,11 @@ mod atomic;
 mod augment;
 mod dataset;
 mod error;
+pub mod geo;
 mod image;
 mod loader;
 mod random;
+pub mod raster;
 mod readers;
 mod sha256;
 mod split;

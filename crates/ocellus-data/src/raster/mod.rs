@@ -1,0 +1,20 @@
+//! Whole scenes: read by windows, written by rows.
+//!
+//! | Item | What it is |
+//! | --- | --- |
+//! | [`SceneSource`], [`SceneInfo`], [`SceneBlock`], [`Window`] | A scene that is read by windows |
+//! | [`open_scene`], [`SceneConfig`], [`AlphaBand`], [`SampleType`] | Opening a file by its content |
+//! | [`GeoTiff`], [`MemoryScene`] | TIFF by windows; PNG, JPEG and values in memory |
+
+mod cache;
+mod memory;
+mod scene;
+mod tiff;
+mod window;
+
+pub use memory::MemoryScene;
+pub use scene::{
+    AlphaBand, SampleType, SceneConfig, SceneInfo, SceneSource, open_scene, open_scene_with,
+};
+pub use tiff::GeoTiff;
+pub use window::{SceneBlock, Window};
