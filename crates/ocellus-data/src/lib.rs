@@ -50,7 +50,7 @@
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
-//! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`] | Overlapping tiles of large images, and back again in bounded memory |
+//! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
 //! | [`synthetic`] | Simulated B-mode images with masks |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows |
 //! | [`geo`] | Where scenes lie on the ground |
@@ -84,4 +84,4 @@ pub use readers::{
     Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, Sample, SampleSet,
 };
 pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
-pub use tiles::{Blend, Piece, Stitcher, Tile, TileConfig, TilePlan};
+pub use tiles::{Blend, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

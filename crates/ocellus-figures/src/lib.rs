@@ -25,6 +25,7 @@
 //! | [`Panels`] | several figures in one: (a), (b), (c) |
 //! | [`Figure`] | what all of them give: writes SVG and PNG |
 //! | [`Report`], [`Section`], [`Table`] | one self-contained HTML file, readable on a phone |
+//! | [`SceneViewer`], [`ViewerLayer`] | a page with a large scene, and what was found in it behind a slider |
 //! | [`Picture`], [`Color`], [`Colormap`] | 8-bit images and colors |
 //!
 //! Equal data gives equal bytes. The font (Arimo, whose letters are as wide as Arial's) and the
@@ -43,6 +44,7 @@ mod picture;
 mod plot;
 mod report;
 mod style;
+mod viewer;
 
 pub use error::{Error, Result};
 pub use figure::Figure;
@@ -54,3 +56,4 @@ pub use plot::{
 };
 pub use report::{Best, Cell, Report, Section, Table};
 pub use style::{Color, Colormap};
+pub use viewer::{SceneViewer, ViewerLayer};

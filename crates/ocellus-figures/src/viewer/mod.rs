@@ -1,0 +1,5 @@
+mod layer;
+mod scene_viewer;
+
+pub use layer::ViewerLayer;
+pub use scene_viewer::SceneViewer;
