@@ -7,6 +7,7 @@ use ocellus::breast::{Architecture, Objective, TABLE_1, Table1Row};
 
 use crate::{
     cli::Settings,
+    common::device::device,
     compare::{self, Row, Split},
     fitting::{self, Place},
     report::{self, Story},
@@ -98,7 +99,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
 
 /// A saved network on the images of `--data`.
 pub(crate) fn evaluate(settings: &Settings, model: &Path) -> Result<()> {
-    let device = setup::device(&settings.device)?;
+    let device = device(&settings.device)?;
     let (card, network, params) = setup::open(model, &device)?;
     let run = Run::evaluation(settings, &card, device)?;
     if run.data.fingerprint == card.data {

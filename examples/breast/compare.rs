@@ -14,7 +14,7 @@ use ocellus::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    files,
+    common::files,
     fitting::{self, Place},
     localization::Located,
     outcome::{Figures, Look, Prediction, figures},

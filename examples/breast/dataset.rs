@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     cli::{GroupBy, Settings},
-    progress,
+    common::progress,
 };
 
 /// Images of the network's size with what is known of them.

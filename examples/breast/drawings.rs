@@ -11,9 +11,9 @@ use ocellus::{
 };
 
 use crate::{
+    common::files,
     compare::RowResult,
     explain::Explained,
-    files,
     outcome::{Prediction, certainty, confusion, counts, labels_and_scores},
     run::Run,
 };

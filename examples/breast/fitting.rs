@@ -21,11 +21,11 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    common::progress,
     compare::{FoldResult, Split},
     localization::{self, Located},
     maps,
     outcome::{Look, Prediction, certainty, labels_and_scores},
-    progress,
     run::Run,
     setup::{self, Card},
     views::mix,

@@ -3,17 +3,17 @@
 
 mod cli;
 mod commands;
+#[path = "../common/mod.rs"]
+mod common;
 mod compare;
 mod dataset;
 mod drawings;
 mod explain;
-mod files;
 mod fitting;
 mod localization;
 mod maps;
 mod outcome;
 mod predict;
-mod progress;
 mod report;
 mod run;
 mod setup;

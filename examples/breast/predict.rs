@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use crate::{
     cli::Settings,
+    common::{device::device, files},
     explain::Explained,
-    files,
     maps::{self, Maps},
     outcome::Prediction,
     setup::{self, Card},
@@ -37,7 +37,7 @@ struct Line<'a> {
 
 /// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
 pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
-    let device = setup::device(&settings.device)?;
+    let device = device(&settings.device)?;
     let (card, network, _) = setup::open(model, &device)?;
     let mirror = card.preset.protocol(settings).mirror;
     let with = With { card, network, device, mirror };

@@ -11,8 +11,9 @@ use ocellus::{
 use serde_json::json;
 
 use crate::{
+    common::files,
     compare::{RowResult, Split},
-    drawings, files,
+    drawings,
     localization::{self, Summary},
     outcome::{self, Figures},
     run::Run,

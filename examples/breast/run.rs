@@ -7,6 +7,7 @@ use ocellus::{breast::Protocol, candle::Device, data::Augment};
 
 use crate::{
     cli::Settings,
+    common::device::device,
     dataset::{self, Dataset},
     setup::{self, Card},
     views::Views,
@@ -26,7 +27,7 @@ pub(crate) struct Run {
 impl Run {
     /// Opens the data and, where layers are frozen, computes their features once.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let device = setup::device(&settings.device)?;
+        let device = device(&settings.device)?;
         let mut card = Card::new(settings, &two_classes())?;
         let mut data = dataset::open(settings, card.image_size)?;
         card = Card::new(settings, &data.classes)?;

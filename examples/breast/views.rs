@@ -6,7 +6,7 @@ use ocellus::candle::{DType, Device, Tensor};
 use ocellus::data::{Augment, Image};
 use rayon::prelude::*;
 
-use crate::progress;
+use crate::common::progress;
 
 /// One way of looking at an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
