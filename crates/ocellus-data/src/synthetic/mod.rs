@@ -1,11 +1,14 @@
-//! Images that no patient gave: for trying programs, and for tests, with no download.
+//! Images that no patient gave and no satellite took: for trying programs, and for tests, with no
+//! download.
 
 mod anatomy;
 mod bmode;
 mod field;
 mod folder;
 mod lesion;
+mod scene;
 mod speckle;
 
 pub use bmode::{BMode, BModeDataset};
 pub use folder::write_folder;
+pub use scene::{Acquisition, Area, Biome, LandCover, Landscape, Rendered, Sensor, Truth};

@@ -1,0 +1,20 @@
+mod area;
+mod content;
+mod cover;
+mod expose;
+mod ground;
+mod landscape;
+mod layout;
+mod light;
+mod material;
+mod noise;
+mod render;
+mod sensor;
+mod solid;
+
+pub use area::{Area, Biome};
+pub use cover::LandCover;
+pub use landscape::{Landscape, Rendered};
+pub use light::Acquisition;
+pub use render::Truth;
+pub use sensor::Sensor;
