@@ -1,5 +1,5 @@
-//! Images to tensors: data set readers, leak-free splits, augmentation, parallel loading, and
-//! simulated ultrasound.
+//! Images to tensors: data set readers, leak-free splits, augmentation, parallel loading,
+//! simulated ultrasound and satellite scenes.
 //!
 //! # Example
 //!
@@ -51,7 +51,7 @@
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
-//! | [`synthetic`] | Simulated B-mode images with masks |
+//! | [`synthetic`] | Simulated B-mode images and satellite scenes with masks |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows |
 //! | [`geo`] | Where scenes lie on the ground |
 //! | [`Error`], [`Result`] | What can go wrong |

@@ -237,7 +237,7 @@ impl Area {
         }
         let weights = self.districts;
         let sum: f32 = weights.iter().sum();
-        if weights.iter().any(|&w| !(w >= 0.)) || !(sum > 0. && sum < 1e6) {
+        if weights.iter().any(|w| !(0. ..=1e6).contains(w)) || sum == 0. {
             return Err(Error::Setting(format!(
                 "area: `districts` is {weights:?}, give four weights of 0 or more, one at least above"
             )));

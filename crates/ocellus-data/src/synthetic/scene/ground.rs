@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::synthetic::scene::{
     area::Biome,
     cover::LandCover,
-    layout::{Block, DISTRICT, District, HIGHWAY, Layout, MAIN, Quarter, STREET, Use, WALK, is_main},
+    layout::{
+        Block, DISTRICT, District, HIGHWAY, Layout, MAIN, Quarter, STREET, Use, WALK, is_main,
+    },
     material::{
         ASPHALT, CONCRETE, PAINT, Reflectance, WATER, WORN_ASPHALT, crop, grasses, mix, paving,
         scale, soils,
@@ -131,12 +133,11 @@ impl<'a> Ground<'a> {
             Use::Forest => self.soil(spot, 0.75),
             Use::Meadow => self.soil(spot, 0.8),
             Use::Farm => self.soil(spot, 0.35),
-            Use::Park => self.park(spot, key),
             Use::Vacant => self.soil(spot, -0.15),
             Use::Parking => self.lot(spot, key),
             Use::Core => self.yard(spot, key, 0.35),
             Use::Slabs if spot.v < block.v[0] + 18. => self.lot(spot, key),
-            Use::Slabs => self.park(spot, key),
+            Use::Slabs | Use::Park => self.park(spot, key),
             Use::Industry => self.yard(spot, key, 0.1),
             Use::Houses => self.garden(spot, key),
         }
@@ -208,7 +209,7 @@ impl<'a> Ground<'a> {
             0 => return self.soil(spot, fresh + 0.3),
             1 | 2 => return self.soil(spot, fresh - 0.5),
             3 | 4 => paving(self.layout.area.biome, &mut Draws::new(h, 0, 0)),
-            _ => self.asphalt(spot, key ^ h % 3),
+            _ => self.asphalt(spot, key ^ (h % 3)),
         };
         (scale(base, 1. + 0.1 * spot.patch + 0.08 * spot.grain), LandCover::Ground)
     }
