@@ -52,7 +52,7 @@
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
 //! | [`synthetic`] | Simulated B-mode images and satellite scenes with masks |
-//! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows |
+//! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows; GeoTIFF written by rows |
 //! | [`geo`] | Where scenes lie on the ground |
 //! | [`Error`], [`Result`] | What can go wrong |
 //!

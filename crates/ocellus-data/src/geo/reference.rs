@@ -97,6 +97,10 @@ impl GeoReference {
         Some(Self { transform: tags.transform()?, tags })
     }
 
+    pub(crate) fn tags(&self) -> &GeoTags {
+        &self.tags
+    }
+
     /// The map from pixels to the ground, from outer corners, whether the file's tags are for
     /// corners (`PixelIsArea`) or centers (`PixelIsPoint`).
     #[must_use]

@@ -5,16 +5,19 @@
 //! | [`SceneSource`], [`SceneInfo`], [`SceneBlock`], [`Window`] | A scene that is read by windows |
 //! | [`open_scene`], [`SceneConfig`], [`AlphaBand`], [`SampleType`] | Opening a file by its content |
 //! | [`GeoTiff`], [`MemoryScene`] | TIFF by windows; PNG, JPEG and values in memory |
+//! | [`RasterWriter`], [`RasterConfig`], [`Probability`], [`RasterSample`] | GeoTIFF written by rows |
 
 mod cache;
+mod config;
 mod memory;
 mod scene;
 mod tiff;
 mod window;
 
+pub use config::{Probability, RasterConfig};
 pub use memory::MemoryScene;
 pub use scene::{
     AlphaBand, SampleType, SceneConfig, SceneInfo, SceneSource, open_scene, open_scene_with,
 };
-pub use tiff::GeoTiff;
+pub use tiff::{GeoTiff, RasterSample, RasterWriter};
 pub use window::{SceneBlock, Window};

@@ -1,4 +1,5 @@
 mod codec;
+mod encode;
 mod jpeg;
 mod layout;
 mod predictor;
@@ -6,5 +7,7 @@ mod samples;
 mod scene;
 mod source;
 mod tag;
+mod writer;
 
 pub use scene::GeoTiff;
+pub use writer::{RasterSample, RasterWriter};

@@ -37,8 +37,8 @@ impl Predictor {
         }
     }
 
-    #[cfg(test)]
-    /// Turns samples of this machine's byte order into what [`Predictor::undo`] reads.
+    /// Turns samples of this machine's byte order into what [`Predictor::undo`] reads from a
+    /// little-endian file.
     pub(crate) fn apply(self, bytes: &mut [u8], row: usize, samples: usize, size: usize) {
         if self == Self::Horizontal {
             bytes.chunks_exact_mut(row).for_each(|row| subtract(row, samples, size));
@@ -50,6 +50,8 @@ impl Predictor {
                 subtract(&mut packed, samples, 1);
                 row.copy_from_slice(&packed);
             }
+        } else if cfg!(target_endian = "big") {
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
         }
     }
 }
@@ -81,7 +83,6 @@ fn accumulate<const N: usize>(
     }
 }
 
-#[cfg(test)]
 /// Subtracts from each sample the one before it.
 fn subtract(row: &mut [u8], samples: usize, size: usize) {
     match size {
@@ -98,7 +99,6 @@ fn subtract(row: &mut [u8], samples: usize, size: usize) {
     }
 }
 
-#[cfg(test)]
 fn differences<const N: usize>(
     row: &mut [u8],
     samples: usize,
@@ -120,7 +120,6 @@ fn interleave(planes: &[u8], row: &mut [u8], size: usize) {
     }
 }
 
-#[cfg(test)]
 fn deinterleave(row: &[u8], planes: &mut [u8], size: usize) {
     let count = row.len() / size;
     for (at, sample) in row.chunks_exact(size).enumerate() {
@@ -148,7 +147,7 @@ mod tests {
                     let bytes: Vec<u8> = (0..row * 3).map(|v| (v * v + 7 * v) as u8).collect();
                     let mut packed = bytes.clone();
                     predictor.apply(&mut packed, row, samples, size);
-                    predictor.undo(&mut packed, row, samples, size, cfg!(target_endian = "big"));
+                    predictor.undo(&mut packed, row, samples, size, false);
                     assert_eq!(packed, bytes, "{predictor:?}, {samples} samples of {size} bytes");
                 }
             }
