@@ -1,4 +1,4 @@
-"""The weights of the golden networks, by a formula that Rust repeats (tests/torchvision/support.rs).
+"""The weights of the golden networks, by a formula that Rust repeats (`Filled` of `ocellus-testing`).
 
 Entry i of the k-th tensor of the state dict, sorted by name, is scale times
 `fill(phase = k)[i] = 2 * frac(sin(k + 12.9898 * i) * 43758.5453) - 1`, all in double precision:

@@ -3,15 +3,19 @@
 //! Never published, and depends on candle alone, so every crate can use it in its tests.
 
 mod close;
+mod filled;
 mod golden;
 mod gradient;
 mod model;
 mod op;
 mod pattern;
+mod summary;
 
 pub use close::{assert_close, relative_error};
+pub use filled::{Filled, parameter_counts};
 pub use golden::Golden;
 pub use gradient::check_gradients;
 pub use model::check_model;
 pub use op::{check_op, with_threads};
 pub use pattern::{fill, ramp};
+pub use summary::{assert_relative, assert_summary};

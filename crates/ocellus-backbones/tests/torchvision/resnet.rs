@@ -1,9 +1,11 @@
 use candle_core::{DType, ModuleT, Result, Tensor, Var};
 use ocellus_backbones::{Backbone, ResNet, ResNetClassifier, ResNetConfig};
 use ocellus_ops::{ConvAlgorithm, with_conv_algorithm};
-use ocellus_testing::{Golden, fill, relative_error};
+use ocellus_testing::{
+    Filled, Golden, assert_relative, assert_summary, fill, parameter_counts, relative_error,
+};
 
-use crate::support::{Filled, assert_relative, assert_summary, golden, parameter_counts};
+use crate::support::golden;
 
 fn image(batch: usize, dtype: DType) -> Result<Tensor> {
     fill((batch, 3, 75, 64), 0.25, dtype)

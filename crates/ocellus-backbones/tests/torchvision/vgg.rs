@@ -2,9 +2,11 @@ use candle_core::{DType, ModuleT, Result, Tensor, Var};
 use ocellus_backbones::{Backbone, Vgg, VggClassifier, VggConfig};
 use ocellus_layers::Noise;
 use ocellus_ops::{ConvAlgorithm, with_conv_algorithm};
-use ocellus_testing::{fill, relative_error};
+use ocellus_testing::{
+    Filled, assert_relative, assert_summary, fill, parameter_counts, relative_error,
+};
 
-use crate::support::{Filled, assert_relative, assert_summary, golden, parameter_counts};
+use crate::support::golden;
 
 /// In torchvision's state dict the six tensors of the classifier come first by name.
 const CLASSIFIER: usize = 6;
