@@ -26,7 +26,7 @@
 //! | [`Backbone`], [`Stage`] | a network that gives features at several scales, and says which |
 //! | [`Vgg`], [`VggConfig`] | the convolutions of VGG 11, 13, 16, 19, with and without batch norm |
 //! | [`VggClassifier`] | torchvision's whole network |
-//! | [`ResNet`], [`ResNetConfig`], [`ResNetUnit`] | the stages of ResNet 18, 34, 50, 101, 152, 200, and wide 50 and 101 |
+//! | [`ResNet`], [`ResNetConfig`], [`ResNetUnit`], [`StemPool`] | the stages of ResNet 18, 34, 50, 101, 152, 200, and wide 50 and 101 |
 //! | [`ResNetClassifier`] | torchvision's whole network |
 //! | [`TIMM_VGG_NAMES`] | from timm's parameter names of a VGG to torchvision's; of a ResNet they are the same |
 //! | [`Preprocessing`] | what published weights expect of an image |
@@ -42,5 +42,5 @@ mod vgg;
 
 pub use backbone::{Backbone, Stage};
 pub use preprocessing::Preprocessing;
-pub use resnet::{ResNet, ResNetClassifier, ResNetConfig, ResNetUnit};
+pub use resnet::{ResNet, ResNetClassifier, ResNetConfig, ResNetUnit, StemPool};
 pub use vgg::{TIMM_VGG_NAMES, Vgg, VggClassifier, VggConfig};

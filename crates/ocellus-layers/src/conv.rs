@@ -7,6 +7,41 @@ use crate::ConvConfig;
 /// Configuration of [`Conv2d`].
 pub type Conv2dConfig = ConvConfig<ocellus_ops::Conv2dConfig>;
 
+impl Conv2dConfig {
+    /// Height and width of the output for an input of that size; 0 where the kernel does not fit.
+    #[must_use]
+    pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
+        let ocellus_ops::Conv2dConfig { stride, padding, dilation, .. } = self.op;
+        let side = |size: usize, kernel: usize, stride: usize, dilation: usize| {
+            let reach = dilation * kernel.saturating_sub(1) + 1;
+            size.checked_sub(reach).map_or(0, |rest| rest / stride.max(1) + 1)
+        };
+        let (height, width) =
+            (height + padding.top + padding.bottom, width + padding.left + padding.right);
+        (
+            side(height, self.kernel.0, stride.0, dilation.0),
+            side(width, self.kernel.1, stride.1, dilation.1),
+        )
+    }
+
+    /// Multiply-accumulates of one image of that size: output pixels · kernel entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_layers::Conv2dConfig;
+    ///
+    /// let stem = Conv2dConfig::new(3, 64, 7).with_stride((2, 2)).with_padding(3);
+    /// assert_eq!(stem.output_size(224, 224), (112, 112));
+    /// assert_eq!(stem.macs(224, 224), 112 * 112 * 64 * 3 * 49);
+    /// ```
+    #[must_use]
+    pub fn macs(&self, height: usize, width: usize) -> u64 {
+        let (height, width) = self.output_size(height, width);
+        self.weight_count() * (height * width) as u64
+    }
+}
+
 /// A convolution over images.
 ///
 /// ```text

@@ -111,6 +111,13 @@ impl<C: ConvOp> ConvConfig<C> {
         self
     }
 
+    /// How many values the weight has.
+    pub(crate) fn weight_count(mut self) -> u64 {
+        let groups = (*self.op.shared().groups).max(1);
+        let (height, width) = self.kernel;
+        (self.in_channels * self.out_channels / groups * height * width) as u64
+    }
+
     /// The weight, `(first, second / groups, kernel height, kernel width)`, and the bias.
     pub(crate) fn draw(
         &self,

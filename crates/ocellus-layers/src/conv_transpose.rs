@@ -13,6 +13,22 @@ impl ConvTranspose2dConfig {
         self.op.output_padding = output_padding;
         self
     }
+
+    /// Multiply-accumulates of one image of that size: input pixels · kernel entries, those included
+    /// whose products the padding cuts off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_layers::ConvTranspose2dConfig;
+    ///
+    /// let double = ConvTranspose2dConfig::new(512, 256, 4).with_stride((2, 2)).with_padding(1);
+    /// assert_eq!(double.macs(8, 8), 8 * 8 * 512 * 256 * 16);
+    /// ```
+    #[must_use]
+    pub fn macs(&self, height: usize, width: usize) -> u64 {
+        self.weight_count() * (height * width) as u64
+    }
 }
 
 /// A transposed convolution: the gradient of a convolution by its input, used to enlarge.

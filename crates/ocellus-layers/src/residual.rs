@@ -76,6 +76,40 @@ impl ResidualUnitConfig {
         self.stride.0 != 1 || self.stride.1 != 1 || self.in_channels != self.out_channels
     }
 
+    /// Height and width of the output for an input of that size.
+    #[must_use]
+    pub const fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
+        let (vertical, horizontal) = self.stride;
+        (height.div_ceil(at_least_1(vertical)), width.div_ceil(at_least_1(horizontal)))
+    }
+
+    /// Multiply-accumulates of one image of that size, in all convolutions of the unit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_layers::ResidualUnitConfig;
+    ///
+    /// let unit = ResidualUnitConfig::basic(64, 128).with_stride((2, 2));
+    /// assert_eq!(unit.output_size(56, 56), (28, 28));
+    /// assert_eq!(unit.macs(56, 56), 28 * 28 * 128 * (64 * 9 + 128 * 9 + 64));
+    /// ```
+    #[must_use]
+    pub fn macs(&self, height: usize, width: usize) -> u64 {
+        let mut macs = self.projection().map_or(0, |conv| conv.macs(height, width));
+        let mut size = (height, width);
+        for conv in self.convolutions() {
+            macs += conv.macs(size.0, size.1);
+            size = conv.output_size(size.0, size.1);
+        }
+        macs
+    }
+
+    /// The convolution of the shortcut, if it has one.
+    fn projection(&self) -> Option<Conv2dConfig> {
+        self.projects().then(|| conv(self.in_channels, self.out_channels, 1, self.stride))
+    }
+
     fn convolutions(&self) -> Vec<Conv2dConfig> {
         let (inputs, outputs, stride) = (self.in_channels, self.out_channels, self.stride);
         match self.kind {
@@ -161,8 +195,7 @@ impl ResidualUnit {
             ConvNorm2d::new(conv, name("conv"), name("bn"))
         });
         let path = path.collect::<Result<_>>()?;
-        let shortcut = config.projects().then(|| {
-            let conv = conv(config.in_channels, config.out_channels, 1, config.stride);
+        let shortcut = config.projection().map(|conv| {
             let vb = vb.pp("downsample");
             ConvNorm2d::new(&conv, vb.pp("0"), vb.pp("1"))
         });
@@ -190,6 +223,10 @@ impl ModuleT for ResidualUnit {
         }
         Ok(y)
     }
+}
+
+const fn at_least_1(stride: usize) -> usize {
+    if stride == 0 { 1 } else { stride }
 }
 
 /// A convolution without a bias that keeps the size but for its stride, drawn as torchvision does.

@@ -1,4 +1,6 @@
-use ocellus_layers::ResidualUnitConfig;
+use candle_nn::Init;
+use ocellus_layers::{Conv2dConfig, ResidualUnitConfig};
+use ocellus_ops::MaxPool2dConfig;
 
 use crate::Stage;
 
@@ -30,6 +32,34 @@ impl ResNetUnit {
         match self {
             Self::Basic => 1,
             Self::Bottleneck { .. } => 4,
+        }
+    }
+}
+
+/// The max pooling between the stem and the first stage; it halves the size, rounded up.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_backbones::{ResNetConfig, StemPool};
+///
+/// assert_eq!(ResNetConfig::resnet18().stem_pool, StemPool::Overlapping);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StemPool {
+    /// Windows of 3×3 at stride 2, padded by 1: He et al.'s and torchvision's.
+    #[default]
+    Overlapping,
+    /// Windows of 2×2 at stride 2; the last of an odd size reaches over the edge.
+    Blocks,
+}
+
+impl StemPool {
+    pub(crate) const fn config(self) -> MaxPool2dConfig {
+        match self {
+            Self::Overlapping => MaxPool2dConfig::new(3).with_stride((2, 2)).with_padding((1, 1)),
+            Self::Blocks => MaxPool2dConfig::new(2).with_ceil_mode(true),
         }
     }
 }
@@ -69,6 +99,8 @@ pub struct ResNetConfig {
     pub channels: usize,
     /// How many stages after the stem the network has, 1 to 4.
     pub stage_count: usize,
+    /// The pooling between the stem and the first stage.
+    pub stem_pool: StemPool,
     /// Channels of the image.
     pub in_channels: usize,
     /// Outputs of the classifier.
@@ -141,7 +173,30 @@ impl ResNetConfig {
 
     const fn row(index: usize) -> Self {
         let (name, unit, units) = NETWORKS[index];
-        Self { name, unit, units, channels: 64, stage_count: 4, in_channels: 3, classes: 1000 }
+        let stem_pool = StemPool::Overlapping;
+        let (channels, stage_count, in_channels, classes) = (64, 4, 3, 1000);
+        Self { name, unit, units, channels, stage_count, stem_pool, in_channels, classes }
+    }
+
+    /// The network of that depth, 18, 34, 50, 101, 152 or 200, none of them wide.
+    ///
+    /// ```
+    /// use ocellus_backbones::ResNetConfig;
+    ///
+    /// assert_eq!(ResNetConfig::of_depth(34), Some(ResNetConfig::resnet34()));
+    /// assert!(ResNetConfig::of_depth(35).is_none());
+    /// ```
+    #[must_use]
+    pub const fn of_depth(depth: usize) -> Option<Self> {
+        Some(match depth {
+            18 => Self::resnet18(),
+            34 => Self::resnet34(),
+            50 => Self::resnet50(),
+            101 => Self::resnet101(),
+            152 => Self::resnet152(),
+            200 => Self::resnet200(),
+            _ => return None,
+        })
     }
 
     /// Sets the units of each stage.
@@ -162,6 +217,13 @@ impl ResNetConfig {
     #[must_use]
     pub const fn with_stage_count(mut self, count: usize) -> Self {
         self.stage_count = count;
+        self
+    }
+
+    /// Sets the pooling between the stem and the first stage.
+    #[must_use]
+    pub const fn with_stem_pool(mut self, pool: StemPool) -> Self {
+        self.stem_pool = pool;
         self
     }
 
@@ -190,6 +252,55 @@ impl ResNetConfig {
         std::iter::once(stem).chain((0..self.stage_count.min(4)).map(stage)).collect()
     }
 
+    /// The layers that its name counts: the stem, the convolutions of the units, the classifier.
+    ///
+    /// ```
+    /// use ocellus_backbones::ResNetConfig;
+    ///
+    /// assert_eq!(ResNetConfig::wide_resnet101_2().depth(), 101);
+    /// ```
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let convolutions = match self.unit {
+            ResNetUnit::Basic => 2,
+            ResNetUnit::Bottleneck { .. } => 3,
+        };
+        2 + convolutions * self.units[..self.stage_count.min(4)].iter().sum::<usize>()
+    }
+
+    /// Multiply-accumulates of one image of that size in the convolutions of the stages, without the
+    /// classifier.
+    ///
+    /// ```
+    /// use ocellus_backbones::ResNetConfig;
+    ///
+    /// let config = ResNetConfig::resnet50();
+    /// assert_eq!(config.macs(224, 224) + 2048 * 1000, 4_089_184_256); // With the classifier.
+    /// ```
+    #[must_use]
+    pub fn macs(&self, height: usize, width: usize) -> u64 {
+        let stem = self.stem();
+        let (mut height, mut width) = (height, width);
+        let mut macs = stem.macs(height, width);
+        (height, width) = stem.output_size(height, width);
+        (height, width) = (height.div_ceil(2), width.div_ceil(2));
+        for unit in (0..self.stage_count.min(4)).flat_map(|stage| self.unit_configs(stage)) {
+            macs += unit.macs(height, width);
+            (height, width) = unit.output_size(height, width);
+        }
+        macs
+    }
+
+    /// The first convolution, drawn as torchvision does.
+    pub(crate) fn stem(&self) -> Conv2dConfig {
+        let stdev = (2. / (49 * self.channels).max(1) as f64).sqrt();
+        Conv2dConfig::new(self.in_channels, self.channels, 7)
+            .with_stride((2, 2))
+            .with_padding(3)
+            .with_bias(false)
+            .with_weight_init(Init::Randn { mean: 0., stdev })
+    }
+
     /// The units of a stage, 0 the first after the stem.
     pub(crate) fn unit_configs(&self, stage: usize) -> Vec<ResidualUnitConfig> {
         let channels = self.channels << stage;
@@ -214,14 +325,34 @@ impl ResNetConfig {
 mod tests {
     use super::*;
 
-    /// Stem, convolutions of the units and classifier are the layers that a name counts.
     #[test]
     fn a_network_is_as_deep_as_its_name() {
-        for (name, unit, units) in NETWORKS {
-            let convolutions = if unit == ResNetUnit::Basic { 2 } else { 3 };
-            let depth = 2 + convolutions * units.iter().sum::<usize>();
+        for (index, (name, ..)) in NETWORKS.iter().enumerate() {
+            let depth = ResNetConfig::row(index).depth();
             assert_eq!(name.split('-').find_map(|part| part.parse().ok()), Some(depth));
         }
+    }
+
+    /// Counted by PyTorch, classifier included.
+    #[test]
+    fn multiply_accumulates_are_the_published_ones() {
+        for (config, expected) in [
+            (ResNetConfig::resnet18(), 1_814_073),
+            (ResNetConfig::resnet34(), 3_663_761),
+            (ResNetConfig::resnet50(), 4_089_184),
+            (ResNetConfig::resnet101(), 7_801_405),
+            (ResNetConfig::resnet152(), 11_513_627),
+            (ResNetConfig::resnet200(), 15_007_482),
+            (ResNetConfig::wide_resnet50_2(), 11_398_021),
+            (ResNetConfig::wide_resnet101_2(), 22_753_051),
+        ] {
+            let features = config.stages()[4].channels;
+            let macs = config.macs(224, 224) + (features * config.classes) as u64;
+            assert_eq!((macs + 500) / 1000, expected, "{}", config.name);
+        }
+        let to_layer3 = ResNetConfig::wide_resnet50_2().with_stage_count(3);
+        let whole = ResNetConfig::wide_resnet50_2();
+        assert!(to_layer3.macs(224, 224) < whole.macs(224, 224));
     }
 
     #[test]

@@ -3,5 +3,5 @@ mod config;
 mod network;
 
 pub use classifier::ResNetClassifier;
-pub use config::{ResNetConfig, ResNetUnit};
+pub use config::{ResNetConfig, ResNetUnit, StemPool};
 pub use network::ResNet;

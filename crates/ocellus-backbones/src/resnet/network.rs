@@ -1,16 +1,17 @@
 use candle_core::{ModuleT, Result, Tensor, bail};
-use candle_nn::{Init, VarBuilder};
-use ocellus_layers::{Conv2dConfig, ConvNorm2d, ResidualUnit};
-use ocellus_ops::MaxPool2dConfig;
+use candle_nn::VarBuilder;
+use ocellus_layers::{ConvNorm2d, ResidualUnit};
 
 use crate::{Backbone, ResNetConfig, Stage};
 
 /// A residual network without its classifier.
 ///
 /// ```text
-/// stem = relu(norm(7×7 convolution / 2));  layer1 = unitⁿ(3×3 max pooling / 2 (stem))
+/// stem = relu(norm(7×7 convolution / 2));  layer1 = unitⁿ(max pooling / 2 (stem))
 /// layerᵢ = unitⁿ(layerᵢ₋₁), the first unit of stride 2;  i = 2, 3, 4                            [1]
 /// ```
+///
+/// The pooling has windows of 3×3, or of 2×2 if [`StemPool`](crate::StemPool) says so.
 ///
 /// As a [`Backbone`] it gives five stages: the stem before its pooling, and torchvision's `layer1` to
 /// `layer4` (timm's `features_only` gives the same).
@@ -73,19 +74,13 @@ impl ResNet {
     /// If there are not 1 to 4 stages, one of them has no units, a number of channels is 0, or a
     /// parameter is missing or of another shape.
     pub fn new(config: &ResNetConfig, vb: VarBuilder) -> Result<Self> {
-        let &ResNetConfig { name, units, channels, stage_count, in_channels, .. } = config;
+        let &ResNetConfig { name, units, stage_count, .. } = config;
         if !(1..=4).contains(&stage_count) {
             bail!("{name}: {stage_count} stages after the stem: it has 1 to 4")
         }
         if units[..stage_count].contains(&0) {
             bail!("{name}: a stage without units: {units:?}")
         }
-        let stdev = (2. / (49 * channels).max(1) as f64).sqrt();
-        let stem = Conv2dConfig::new(in_channels, channels, 7)
-            .with_stride((2, 2))
-            .with_padding(3)
-            .with_bias(false)
-            .with_weight_init(Init::Randn { mean: 0., stdev });
         let layer = |stage: usize| {
             let vb = vb.pp(format!("layer{}", stage + 1));
             let units = config.unit_configs(stage).into_iter().enumerate();
@@ -93,7 +88,7 @@ impl ResNet {
         };
         Ok(Self {
             config: *config,
-            stem: ConvNorm2d::new(&stem, vb.pp("conv1"), vb.pp("bn1"))?,
+            stem: ConvNorm2d::new(&config.stem(), vb.pp("conv1"), vb.pp("bn1"))?,
             layers: (0..stage_count).map(layer).collect::<Result<_>>()?,
             stages: config.stages(),
         })
@@ -145,8 +140,7 @@ impl ResNet {
         let mut x = self.stem.forward_relu_t(x, None, train)?;
         keep(0, &x);
         if last > 0 {
-            let pool = MaxPool2dConfig::new(3).with_stride((2, 2)).with_padding((1, 1));
-            x = ocellus_ops::max_pool2d(&x, &pool)?;
+            x = ocellus_ops::max_pool2d(&x, &self.config.stem_pool.config())?;
         }
         for (i, units) in self.layers[..last].iter().enumerate() {
             for unit in units {
@@ -211,6 +205,7 @@ mod tests {
     use ocellus_testing::{assert_close, check_model, fill};
 
     use super::*;
+    use crate::StemPool;
 
     fn small(config: ResNetConfig) -> ResNetConfig {
         config.with_channels(4)
@@ -267,6 +262,26 @@ mod tests {
         assert_close(&resnet.forward_t(&x, false)?, &stages[4], 0.)?;
         assert!(resnet.features_at(&x, &[], false)?.is_empty());
         Ok(())
+    }
+
+    #[test]
+    fn the_stem_is_pooled_by_blocks_if_wanted() -> Result<()> {
+        let config = small(ResNetConfig::resnet18()).with_stem_pool(StemPool::Blocks);
+        let resnet = varied(&config)?;
+        let x = fill((1, 3, 41, 37), 0.3, DType::F64)?; // A stem of 21×19: the last blocks are cut.
+        let stages = resnet.features(&x)?;
+        for (stage, features) in resnet.stages().iter().zip(&stages) {
+            let size = (41_usize.div_ceil(stage.stride), 37_usize.div_ceil(stage.stride));
+            assert_eq!(features.dims(), [1, stage.channels, size.0, size.1]);
+        }
+        let even = stages[0].narrow(2, 0, 20)?.narrow(3, 0, 18)?.contiguous()?;
+        let mut blocks = even.reshape((1, 4, 10, 2, 9, 2))?.max(5)?.max(3)?;
+        for unit in &resnet.layers[0] {
+            blocks = unit.forward_t(&blocks, false)?;
+        }
+        // Four 3×3 convolutions see four rows beyond: so many differ at the cut edge.
+        let inner = |x: &Tensor| x.narrow(2, 0, 6)?.narrow(3, 0, 5);
+        assert_close(&inner(&stages[1])?, &inner(&blocks)?, 1e-12)
     }
 
     #[test]
