@@ -2,6 +2,8 @@ use candle_core::{DType, ModuleT, Result, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder};
 use ocellus_ops::BatchStatistics;
 
+use crate::norm_statistics::Evaluation;
+
 /// Configuration of [`BatchNorm2d`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -62,6 +64,9 @@ impl BatchNorm2dConfig {
 /// training:    μ, σ² of the batch (σ² over n);  running ← (1 − m) · running + m · batch (σ² over n − 1)
 /// evaluation:  μ, σ² the running ones
 /// ```
+///
+/// [`with_norm_statistics`](crate::with_norm_statistics) evaluates with the batch's statistics, and
+/// [`recalibrate`](crate::recalibrate()) replaces the running ones.
 ///
 /// The running statistics are changed in place in the store that `vb` comes from, if it hands out
 /// variables (a `VarMap` or an `ocellus_params::ParamStore`); else the layer keeps its own.
@@ -235,11 +240,11 @@ impl BatchNorm2d {
         train: bool,
     ) -> Result<Tensor> {
         let (weight, bias) = (self.weight.as_ref(), self.bias.as_ref());
-        if train {
+        if let Some(tracking) = Tracking::of(train) {
             self.check_batch(x)?;
             let (y, statistics) =
                 ocellus_ops::batch_norm_relu(x, residual, weight, bias, self.eps)?;
-            self.track(&statistics)?;
+            self.track(&statistics, tracking)?;
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());
@@ -250,8 +255,8 @@ impl BatchNorm2d {
         let (batch, _, height, width) = x.dims4()?;
         if batch * height * width < 2 {
             bail!(
-                "`{}`: batch norm in training needs more than one value per channel, got {:?}: use a \
-                 larger batch or image, or evaluation mode",
+                "`{}`: the statistics of a batch need more than one value per channel, got {:?}: use a \
+                 larger batch or image, or evaluation with the running statistics",
                 self.name,
                 x.dims()
             )
@@ -259,15 +264,22 @@ impl BatchNorm2d {
         Ok(())
     }
 
-    fn track(&self, statistics: &BatchStatistics) -> Result<()> {
+    fn track(&self, statistics: &BatchStatistics, tracking: Tracking) -> Result<()> {
         let count = statistics.count as f64;
-        let share = match (&self.batches, self.momentum) {
-            (Some(batches), _) => {
-                let seen = (batches.as_detached_tensor() + 1.)?;
-                batches.set(&seen)?;
-                1. / seen.to_dtype(DType::F64)?.to_scalar::<f64>()?
+        let average = |seen: f64| -> Result<f64> {
+            if let Some(batches) = &self.batches {
+                batches.set(&batches.ones_like()?.affine(seen + 1., 0.)?)?;
             }
-            (None, momentum) => momentum.unwrap_or(0.),
+            Ok(1. / (seen + 1.))
+        };
+        let share = match (tracking, &self.batches, self.momentum) {
+            (Tracking::Nothing, ..) => return Ok(()),
+            (Tracking::Average { seen }, ..) => average(seen as f64)?,
+            (Tracking::Training, Some(batches), _) => {
+                let seen = batches.as_detached_tensor().to_dtype(DType::F64)?;
+                average(seen.to_scalar::<f64>()?)?
+            }
+            (Tracking::Training, None, momentum) => momentum.unwrap_or(0.),
         };
         let unbiased = (&statistics.var * (count / (count - 1.)))?;
         for (running, new) in
@@ -281,13 +293,39 @@ impl BatchNorm2d {
     }
 }
 
+/// What becomes of a batch's statistics, where they normalize.
+#[derive(Clone, Copy, Debug)]
+enum Tracking {
+    Nothing,
+    /// They enter the running ones by the momentum.
+    Training,
+    /// The running ones become the average over the batches.
+    Average {
+        seen: usize,
+    },
+}
+
+impl Tracking {
+    /// None where the running statistics normalize.
+    fn of(train: bool) -> Option<Self> {
+        if train {
+            return Some(Self::Training);
+        }
+        match Evaluation::current() {
+            Evaluation::Running => None,
+            Evaluation::Batch => Some(Self::Nothing),
+            Evaluation::Average { seen } => Some(Self::Average { seen }),
+        }
+    }
+}
+
 impl ModuleT for BatchNorm2d {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let (weight, bias) = (self.weight.as_ref(), self.bias.as_ref());
-        if train {
+        if let Some(tracking) = Tracking::of(train) {
             self.check_batch(x)?;
             let (y, statistics) = ocellus_ops::batch_norm(x, weight, bias, self.eps)?;
-            self.track(&statistics)?;
+            self.track(&statistics, tracking)?;
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());

@@ -1,7 +1,8 @@
 use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
-use ocellus_ops::Padding;
+use ocellus_ops::{PackedConv2d, Padding};
 
+use crate::conv_norm::refuse_training;
 use crate::{Conv2d, Conv2dConfig, ConvNorm2d, Dropout, Linear, LinearConfig, Noise};
 
 /// Configuration of [`ConvBlock`].
@@ -103,6 +104,7 @@ pub struct ConvBlock(Inner);
 #[derive(Clone, Debug)]
 enum Inner {
     Plain(Conv2d),
+    Packed(PackedConv2d),
     Normalized(ConvNorm2d),
 }
 
@@ -121,16 +123,21 @@ impl ConvBlock {
         }))
     }
 
-    /// Makes one convolution of a normalized block, for inference: see [`ConvNorm2d::pack`].
+    /// Makes one operation of the block, for inference: see [`ConvNorm2d::pack`]. Parameters that change
+    /// later have no effect, and training is an error from here on.
     ///
     /// # Errors
     ///
     /// As [`ConvNorm2d::pack`].
     pub fn pack(&mut self) -> Result<()> {
         match &mut self.0 {
-            Inner::Plain(_) => Ok(()),
-            Inner::Normalized(unit) => unit.pack(),
+            Inner::Plain(conv) => {
+                self.0 = Inner::Packed(conv.packed(conv.weight(), conv.bias())?);
+            }
+            Inner::Packed(_) => {}
+            Inner::Normalized(unit) => unit.pack()?,
         }
+        Ok(())
     }
 }
 
@@ -138,6 +145,10 @@ impl ModuleT for ConvBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         match &self.0 {
             Inner::Plain(conv) => conv.forward_relu(x),
+            Inner::Packed(conv) => {
+                refuse_training(train)?;
+                conv.forward_fused(x, None, true)
+            }
             Inner::Normalized(unit) => unit.forward_relu_t(x, None, train),
         }
     }
@@ -248,7 +259,8 @@ impl ModuleT for LinearBlock {
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
-    use ocellus_testing::{check_model, fill};
+    use candle_nn::VarMap;
+    use ocellus_testing::{assert_close, check_model, fill};
 
     use super::*;
 
@@ -264,6 +276,24 @@ mod tests {
                     vec![fill((1, 2, 7, 3), 0.2, DType::F32)?],
                 ],
             )?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn packing_a_conv_block_changes_no_result() -> Result<()> {
+        for batch_norm in [false, true] {
+            let vb = VarBuilder::from_varmap(&VarMap::new(), DType::F64, &Device::Cpu);
+            let config = ConvBlockConfig::new(4, 6, 3).with_batch_norm(batch_norm);
+            let mut block = ConvBlock::new(&config, vb)?;
+            let x = fill((2, 4, 9, 8), 0.1, DType::F64)?;
+            let plain = block.forward_t(&x, false)?;
+            block.pack()?;
+            block.pack()?; // Again: nothing is left to do.
+            let packed = block.forward_t(&x, false)?;
+            assert_close(&packed, &plain, 1e-12)?;
+            assert!(!packed.track_op());
+            assert!(block.forward_t(&x, true).is_err());
         }
         Ok(())
     }

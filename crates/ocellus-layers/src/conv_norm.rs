@@ -2,6 +2,7 @@ use candle_core::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use ocellus_ops::PackedConv2d;
 
+use crate::norm_statistics::Evaluation;
 use crate::{BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig};
 
 /// A convolution and its batch normalization: the unit that residual networks are made of.
@@ -90,7 +91,7 @@ impl ConvNorm2d {
     ) -> Result<Tensor> {
         match &self.0 {
             State::Packed(conv) => {
-                refuse_training(train)?;
+                refuse_batch_statistics(train)?;
                 conv.forward_fused(x, residual, true)
             }
             State::Layers { conv, norm } => norm.forward_relu_t(&conv.forward(x)?, residual, train),
@@ -102,7 +103,7 @@ impl ModuleT for ConvNorm2d {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         match &self.0 {
             State::Packed(conv) => {
-                refuse_training(train)?;
+                refuse_batch_statistics(train)?;
                 conv.forward(x)
             }
             State::Layers { conv, norm } => norm.forward_t(&conv.forward(x)?, train),
@@ -115,6 +116,18 @@ pub(crate) fn refuse_training(train: bool) -> Result<()> {
         bail!("the layer is packed for inference and cannot be trained: build it anew")
     }
     Ok(())
+}
+
+/// What is packed has its running statistics within its weights.
+pub(crate) fn refuse_batch_statistics(train: bool) -> Result<()> {
+    refuse_training(train)?;
+    match Evaluation::current() {
+        Evaluation::Running => Ok(()),
+        Evaluation::Batch | Evaluation::Average { .. } => bail!(
+            "the layer is packed with its running statistics, those of a batch cannot be used: build \
+             it anew"
+        ),
+    }
 }
 
 #[cfg(test)]

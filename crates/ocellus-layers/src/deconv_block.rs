@@ -1,7 +1,7 @@
 use candle_core::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::conv_norm::refuse_training;
+use crate::conv_norm::refuse_batch_statistics;
 use crate::{BatchNorm2d, BatchNorm2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 
 /// A transposed convolution, batch normalization and ReLU: a step of a decoder.
@@ -75,7 +75,7 @@ impl ModuleT for DeconvBlock {
         match &self.norm {
             Some(norm) => norm.forward_relu_t(&self.deconv.forward(x)?, None, train),
             None => {
-                refuse_training(train)?;
+                refuse_batch_statistics(train)?;
                 self.deconv.forward_relu(x)
             }
         }

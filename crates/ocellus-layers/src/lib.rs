@@ -22,6 +22,7 @@
 //! | [`Linear`] | a matrix and a bias |
 //! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
 //! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
+//! | [`with_norm_statistics`], [`NormStatistics`], [`recalibrate()`] | batch normalization on images unlike those of the training |
 //! | [`ConvNorm2d`] | convolution and batch normalization, packed into one for inference |
 //! | [`ResidualUnit`], [`ResidualKind`] | the basic and bottleneck units of residual networks |
 //! | [`DeconvBlock`] | transposed convolution, batch normalization, ReLU |
@@ -50,6 +51,8 @@ mod dropout;
 mod init;
 mod linear;
 mod noise;
+mod norm_statistics;
+mod recalibrate;
 mod residual;
 
 pub use attention::{
@@ -65,4 +68,6 @@ pub use deconv_block::DeconvBlock;
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};
 pub use noise::Noise;
+pub use norm_statistics::{NormStatistics, with_norm_statistics};
+pub use recalibrate::recalibrate;
 pub use residual::{ResidualKind, ResidualUnit, ResidualUnitConfig};
