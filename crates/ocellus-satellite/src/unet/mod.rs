@@ -1,0 +1,6 @@
+mod config;
+mod network;
+
+pub(crate) use config::STRIDE;
+pub use config::UNetConfig;
+pub use network::UNet;

@@ -1,0 +1,6 @@
+//! The networks against PyTorch's, against published counts, and against laws.
+
+mod counts;
+mod pytorch;
+mod reach;
+mod suite;
