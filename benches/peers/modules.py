@@ -78,11 +78,14 @@ class Enlarging(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    def __init__(self):
+    """`ResidualSegNet` as the satellite paper has it: the stem is pooled 2×2."""
+
+    def __init__(self, channels):
         super().__init__()
-        self.encoder = resnet34(4, 0)
+        self.encoder = resnet34(channels, 0)
+        self.encoder.maxpool = nn.MaxPool2d(2)
         self.full = nn.Module()
-        self.full.conv = nn.Conv2d(4, 64, 3, 1, 1, bias=False)
+        self.full.conv = nn.Conv2d(channels, 64, 3, 1, 1)
         self.full.bn = nn.BatchNorm2d(64)
         sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)]
         self.decoder = nn.ModuleList(Enlarging(*pair) for pair in sizes)
@@ -135,6 +138,6 @@ def build(module, channels):
         case "resnet34":
             return resnet34(channels, 4)
         case "encoder_decoder34":
-            return EncoderDecoder()
+            return EncoderDecoder(channels)
         case kind:
             raise ValueError(f"no module `{kind}` here")

@@ -20,7 +20,6 @@ mod case;
 mod cases;
 mod harness;
 mod module;
-mod networks;
 mod prepared;
 mod values;
 

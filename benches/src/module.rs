@@ -11,9 +11,8 @@ use ocellus::ops::{
     Alignment, AvgPool2dConfig, CrossEntropyConfig, MaxPool2dConfig, avg_pool2d, cross_entropy,
     global_avg_pool2d, max_pool2d, relu, sigmoid, softmax, upsample_bilinear2d, upsample_nearest2d,
 };
+use ocellus::satellite::{ResidualSegNet, ResidualSegNetConfig, SegmentationNetwork as _};
 use serde::Serialize;
-
-use crate::networks::EncoderDecoder;
 
 /// What computes: an operation or a network, without its input's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -221,7 +220,8 @@ impl Module {
                 resnet(&config, &[4], inference, vb)?
             }
             Self::EncoderDecoder34 => {
-                let mut network = EncoderDecoder::new(&vb)?;
+                let config = ResidualSegNetConfig::paper(ResNetConfig::resnet34());
+                let mut network = ResidualSegNet::new(&config.with_bands(channels), vb)?;
                 if inference {
                     network.pack()?;
                 }
