@@ -3,4 +3,5 @@
 mod counts;
 mod pytorch;
 mod reach;
+mod scene;
 mod suite;
