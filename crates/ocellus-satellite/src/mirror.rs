@@ -22,7 +22,7 @@ fn continued(x: &Tensor, dim: usize, multiple: usize) -> Result<Tensor> {
     }
     let period = (2 * (size - 1)).max(1);
     let place = |i: usize| (i % period).min(period - i % period) as u32;
-    let places: Vec<u32> = (0..wanted).map(place).map(|i| i.min(size as u32 - 1)).collect();
+    let places: Vec<u32> = (0..wanted).map(place).collect();
     x.contiguous()?.index_select(&Tensor::from_vec(places, wanted, x.device())?, dim)
 }
 

@@ -30,8 +30,8 @@ use crate::{ResidualSegNetConfig, SegmentationNetwork};
 /// # Parameters
 ///
 /// - `encoder.*`: as [`ResNet`]'s, torchvision's names. ImageNet's weights are loaded with
-///   `LoadConfig::partial().with_ignore("fc.*").with_add_prefix("encoder.")`, for another number of bands
-///   also `.with_inflate_stem("encoder.conv1.weight")`
+///   `LoadConfig::default().with_ignore("fc.*").with_add_prefix("encoder.").with_allow_missing(true)` of
+///   `ocellus-params`, and for another number of bands `.with_inflate_stem("encoder.conv1.weight")`
 /// - `decoder.K.deconv.*`, `decoder.K.bn.*`: block K, 0 the coarsest, as
 ///   [`DeconvBlock`](ocellus_layers::DeconvBlock)'s; `decoder.K.refine.J.*`: as [`ConvBlock`]'s, if
 ///   there are any

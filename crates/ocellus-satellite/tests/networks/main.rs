@@ -5,3 +5,4 @@ mod pytorch;
 mod reach;
 mod scene;
 mod suite;
+mod weights;
