@@ -31,7 +31,9 @@ use candle_core::{ModuleT, Result, Tensor, bail};
 /// With images of another sensor, [`recalibrate`](ocellus_layers::recalibrate()) sets the statistics
 /// of its batch normalization to theirs, and within
 /// [`with_norm_statistics`](ocellus_layers::with_norm_statistics) it predicts with those of the batch
-/// at hand, as the authors' code does; neither of a network that is packed.
+/// at hand, as the authors' code does; neither of a network that is packed. To keep no graph in the
+/// meantime, build the network with all its weights frozen (`ParamStore::freeze("*")`): in a forward
+/// pass, it then holds what it still needs, and no more.
 pub trait SegmentationNetwork: ModuleT + Debug + Send + Sync {
     /// The name as the paper's tables have it: `Prop-34`, `U-Net(19)`.
     fn name(&self) -> String;

@@ -350,9 +350,12 @@ mod tests {
             let macs = config.macs(224, 224) + (features * config.classes) as u64;
             assert_eq!((macs + 500) / 1000, expected, "{}", config.name);
         }
-        let to_layer3 = ResNetConfig::wide_resnet50_2().with_stage_count(3);
-        let whole = ResNetConfig::wide_resnet50_2();
-        assert!(to_layer3.macs(224, 224) < whole.macs(224, 224));
+        let wide = ResNetConfig::wide_resnet50_2();
+        for (side, expected) in [(256, 14_886_584), (320, 23_259_136)] {
+            assert_eq!((wide.macs(side, side) + 2048 * 1000 + 500) / 1000, expected);
+        }
+        let to_layer3 = wide.with_stage_count(3);
+        assert!(to_layer3.macs(224, 224) < wide.macs(224, 224));
     }
 
     #[test]

@@ -116,6 +116,21 @@ fn statistics_of_the_batch_undo_a_change_of_the_sensor() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_frozen_network_keeps_no_graph_whichever_statistics_it_uses() -> Result<()> {
+    for config in all() {
+        let params = ParamStore::seeded(0);
+        params.freeze("*");
+        let network = config.build(params.var_builder(DType::F32, &Device::Cpu))?;
+        let x = fill((1, 4, 64, 40), 0.1, DType::F32)?;
+        for statistics in [NormStatistics::Running, NormStatistics::Batch] {
+            let y = with_norm_statistics(statistics, || network.forward_t(&x, false))?;
+            assert!(!y.track_op(), "{}", network.name());
+        }
+    }
+    Ok(())
+}
+
 /// The statistics of each batch alone, averaged by hand.
 #[test]
 fn recalibration_takes_the_mean_over_batches() -> Result<()> {
