@@ -41,6 +41,7 @@
 
 mod attention;
 mod batch_norm;
+mod batch_norm_config;
 mod block;
 mod conv;
 mod conv_config;
@@ -58,7 +59,8 @@ mod residual;
 pub use attention::{
     AttentionGate, AttentionGateConfig, AttentionNormalization, GateInit, Gated, MONAI_GATE_NAMES,
 };
-pub use batch_norm::{BatchNorm2d, BatchNorm2dConfig};
+pub use batch_norm::BatchNorm2d;
+pub use batch_norm_config::BatchNorm2dConfig;
 pub use block::{ConvBlock, ConvBlockConfig, LinearBlock, LinearBlockConfig};
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_config::ConvConfig;
