@@ -47,6 +47,11 @@
 //! | [`Fingerprint`] | Which data a result was computed on |
 //! | [`Splitter`], [`Fractions`], [`Holdout`], [`Fold`] | Stratified, grouped, nested splits |
 //! | [`write_split`], [`read_split`], [`named_folds`] | Splits as CSV, for the record |
+//! | [`ScenePairs`], [`PairSet`], [`PairFiles`] | Folders of scenes with masks, cities held apart |
+//! | [`LabeledScene`], [`LabeledImage`], [`ScenePair`], [`MaskCoding`], [`IGNORED`] | Scenes with a class for every pixel |
+//! | [`TileGrid`], [`Regions`], [`Validation`], [`Refinement`] | Training tiles, and disjoint regions for validation or refinement |
+//! | [`Tiles`], [`TilePreparation`], [`PreparedTiles`], [`StatisticsOf`] | Tiles of many scenes as a data set, normalized |
+//! | [`PatchDraw`], [`Turn`], [`Sampler`], [`Jitter`] | Samples cut from tiles, turned, mirrored |
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
@@ -70,6 +75,7 @@ mod loader;
 mod random;
 pub mod raster;
 mod readers;
+mod samples;
 mod sha256;
 mod split;
 pub mod synthetic;
@@ -81,7 +87,12 @@ pub use error::{Error, Result};
 pub use image::{Alpha, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Resize};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
 pub use readers::{
-    Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, Sample, SampleSet,
+    Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, PairFiles, PairSet,
+    Sample, SampleSet, ScenePairs,
+};
+pub use samples::{
+    IGNORED, Jitter, LabeledImage, LabeledScene, MaskCoding, PatchDraw, PreparedTiles, Refinement,
+    Regions, Sampler, ScenePair, StatisticsOf, TileGrid, TilePreparation, Tiles, Turn, Validation,
 };
 pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
 pub use tiles::{Blend, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

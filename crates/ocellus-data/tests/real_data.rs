@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use candle_core::Device;
 use ocellus_data::{
-    Augment, Busi, Cached, ChannelStatistics, Color, Dataset, Image, ImageFiles, Loader,
-    LoaderConfig, NearDuplicates, Preprocess, Sampling, Splitter,
+    Augment, Busi, Cached, ChannelStatistics, Color, Dataset, Image, ImageFiles, LabeledImage,
+    LabeledScene, Loader, LoaderConfig, NearDuplicates, Preprocess, Sampling, ScenePairs, Splitter,
+    raster::Window,
 };
 
 fn folder(name: &str) -> Option<PathBuf> {
@@ -112,4 +113,33 @@ fn photos_are_decoded() {
         }
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn aerial_buildings_are_read_with_their_cities() {
+    let Some(root) = folder("aerial_buildings") else { return };
+    let set = ScenePairs::open(&root).unwrap();
+    assert_eq!((set.len(), set.bands().unwrap()), (57, 3));
+    let cities: Vec<String> = set.groups().into_iter().collect();
+    let expected = ["cn_Subset1_img", "inria_austin", "inria_chicago", "inria_kitsap", "whuaerial"];
+    assert_eq!(cities, expected);
+    let (rest, chicago) = set.held_out(&["inria_chicago"]).unwrap();
+    assert_eq!(rest.len() + chicago.len(), 57);
+
+    // The shares of buildings that the set's own table states.
+    let table = std::fs::read_to_string(root.join("labels.csv")).unwrap();
+    let stated: BTreeMap<&str, f64> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|cells| (cells[0], cells[5].parse().unwrap()))
+        .collect();
+    for (n, pair) in set.pairs.iter().enumerate() {
+        let scene = LabeledImage::of(&set.scene(n).unwrap()).unwrap();
+        let (width, height) = scene.size();
+        let mask = scene.read_mask(Window::new(0, 0, width, height)).unwrap();
+        let share = mask.data().iter().sum::<f32>() / mask.data().len() as f32;
+        let name = pair.image.file_name().unwrap().to_str().unwrap();
+        assert!((f64::from(share) - stated[name]).abs() < 1e-4, "{name}: {share}");
+    }
 }

@@ -10,7 +10,7 @@ use crate::{ChannelStatistics, Image, Result};
 pub struct Example {
     /// The image, from 0 to 1.
     pub image: Image,
-    /// Its mask of 0 and 1, one plane of the same size, if there is one.
+    /// Its mask of 0 and 1, or of class numbers, one plane of the same size, if there is one.
     pub mask: Option<Image>,
     /// Its class.
     pub label: usize,

@@ -171,6 +171,38 @@ impl ChannelStatistics {
         self.merge(&own)
     }
 
+    /// Counts in the pixels of an image for which `keep`, in the order (row, column), is true.
+    ///
+    /// # Errors
+    ///
+    /// If it has another number of channels than those before, or another number of pixels than
+    /// `keep` has values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_data::{ChannelStatistics, Image};
+    ///
+    /// let mut statistics = ChannelStatistics::default();
+    /// statistics.add_where(&Image::new(1, 1, 3, vec![1., 99., 3.])?, &[true, false, true])?;
+    /// assert_eq!((statistics.mean(), statistics.std()), (vec![2.], vec![1.]));
+    /// # Ok::<(), ocellus_data::Error>(())
+    /// ```
+    pub fn add_where(&mut self, image: &Image, keep: &[bool]) -> Result<()> {
+        if keep.len() != image.height() * image.width() {
+            return Err(Error::Shape(format!(
+                "{} choices for the pixels of {image:?}",
+                keep.len()
+            )));
+        }
+        let mut own = Self { channels: vec![Moments::default(); image.channels()] };
+        for (moments, plane) in own.channels.iter_mut().zip(image.planes()) {
+            let kept = plane.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| *value);
+            moments.extend(&kept.collect::<Vec<_>>());
+        }
+        self.merge(&own)
+    }
+
     /// Counts in what other statistics have counted.
     ///
     /// # Errors

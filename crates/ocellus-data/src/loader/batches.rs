@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::{
     Error, Example, Image, Result,
@@ -15,10 +15,24 @@ pub struct Batch {
     pub images: Tensor,
     /// `(batch,)`, `u32`: class indices.
     pub labels: Tensor,
-    /// `(batch, 1, height, width)`, `f32` of 0 and 1, if asked for.
+    /// `(batch, 1, height, width)`, `f32` of 0 and 1, or of class numbers, if asked for.
     pub masks: Option<Tensor>,
     /// The samples' indices in the data set.
     pub indices: Vec<usize>,
+}
+
+impl Batch {
+    /// The class of every pixel, `(batch, height, width)`, `u32`: what losses of segmentation take.
+    ///
+    /// # Errors
+    ///
+    /// If the batch has no masks ([`LoaderConfig::with_masks`](crate::LoaderConfig::with_masks)).
+    pub fn classes(&self) -> Result<Tensor> {
+        let Some(masks) = &self.masks else {
+            return Err(Error::Setting("the batch has no masks: set `masks`".to_owned()));
+        };
+        Ok(masks.squeeze(1)?.to_dtype(DType::U32)?)
+    }
 }
 
 /// The batches of an epoch, loaded ahead by threads. Dropping it ends them.

@@ -1,4 +1,4 @@
-use crate::{Augment, Color, Error, Image, Normalize, Result};
+use crate::{Augment, Color, Error, Image, Normalize, PatchDraw, Result};
 
 /// Which samples an epoch holds, and in what order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// Random changes of each image.
     pub augment: Option<Augment>,
+    /// Samples drawn from tiles, instead of `augment`.
+    pub patches: Option<PatchDraw>,
     /// The planes of a batch, made after augmentation.
     pub color: Color,
     /// The scale of a batch's values, applied last.
@@ -76,6 +78,7 @@ impl LoaderConfig {
             sampling: Sampling::default(),
             seed: 0,
             augment: None,
+            patches: None,
             color: Color::default(),
             normalize: Normalize::default(),
             masks: false,
@@ -110,6 +113,13 @@ impl LoaderConfig {
     #[must_use]
     pub fn with_augment(mut self, augment: Augment) -> Self {
         self.augment = Some(augment);
+        self
+    }
+
+    /// Sets how samples are drawn from tiles. Classes other than 0 and 1 survive it.
+    #[must_use]
+    pub fn with_patches(mut self, patches: PatchDraw) -> Self {
+        self.patches = Some(patches);
         self
     }
 
@@ -174,6 +184,14 @@ impl LoaderConfig {
                 return Err(Error::Setting(format!("loader: `{field}` is 0, give at least 1")));
             }
         }
-        self.augment.as_ref().map_or(Ok(()), Augment::check)
+        if self.augment.is_some() && self.patches.is_some() {
+            return Err(Error::Setting(
+                "loader: `augment` and `patches` are both set: patches are turned and mirrored \
+                 already, and have `Jitter` for changes of light"
+                    .to_owned(),
+            ));
+        }
+        self.augment.as_ref().map_or(Ok(()), Augment::check)?;
+        self.patches.as_ref().map_or(Ok(()), PatchDraw::check)
     }
 }

@@ -145,10 +145,12 @@ impl Inner {
                 self.dataset.name(place.index)
             )));
         }
+        let key = [self.config.seed, epoch, place.index as u64 | place.repeat << 40];
         if let Some(augment) = &self.config.augment {
-            let sample = place.index as u64 | place.repeat << 40;
-            let key = [self.config.seed, epoch, sample];
             (image, mask) = augment.apply(&image, mask.as_ref(), key)?;
+        }
+        if let Some(patches) = &self.config.patches {
+            (image, mask) = patches.apply(&image, mask.as_ref(), key)?;
         }
         Ok(Example { image: self.config.finish(image)?, mask, label })
     }

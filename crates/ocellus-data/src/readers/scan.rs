@@ -45,9 +45,19 @@ pub(crate) fn images(folder: &Path, deep: bool) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The files in a folder that have one of these extensions, sorted.
+pub(crate) fn files_named(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let is_file = |path: &PathBuf| !path.is_dir() && has_extension(path, extensions);
+    Ok(entries(folder)?.into_iter().filter(is_file).collect())
+}
+
 fn is_image(path: &Path) -> bool {
+    has_extension(path, &["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib"])
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib"].contains(&extension.as_str())
+    extensions.contains(&extension.as_str())
 }
 
 /// A folder's or file's own name.
