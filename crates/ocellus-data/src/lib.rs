@@ -58,7 +58,7 @@
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
 //! | [`synthetic`] | Simulated B-mode images and satellite scenes with masks |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows; GeoTIFF written by rows |
-//! | [`geo`] | Where scenes lie on the ground |
+//! | [`geo`] | Where scenes lie on the ground; class maps as GeoJSON, footprints as masks, UTM |
 //! | [`Error`], [`Result`] | What can go wrong |
 //!
 //! # Features

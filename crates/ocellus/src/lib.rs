@@ -21,7 +21,7 @@
 //! | [`metrics`] | | counts, curves, calibration, intervals, paired tests |
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
-//! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound and satellite scenes; scenes of GeoTIFF |
+//! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
 //! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
