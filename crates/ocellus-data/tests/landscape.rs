@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use ocellus_data::{
-    raster::Window,
-    synthetic::{Acquisition, Area, Biome, LandCover, Landscape, Rendered, Sensor, Truth},
+    LabeledScene, MaskCoding, ScenePairs,
+    raster::{SceneSource, Window, open_scene},
+    synthetic::{Acquisition, Area, Biome, Labels, LandCover, Landscape, Rendered, Sensor, Truth},
 };
 use ocellus_testing::with_threads;
 use proptest::prelude::*;
@@ -31,7 +32,7 @@ fn is_building(rendered: &Rendered) -> Vec<bool> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_window_gives_the_same_bits(
@@ -243,6 +244,30 @@ fn footprints_lie_beside_roofs_that_lean() {
     let (nadir, oblique) = (overlap(0.), overlap(30.));
     assert!(nadir > 0.97 && oblique < 0.75, "{nadir} {oblique}");
     assert_eq!(scene(0., Truth::Footprints), scene(30., Truth::Footprints));
+}
+
+#[test]
+fn a_written_scene_is_read_as_it_was_rendered() {
+    let root = tempfile::tempdir().unwrap();
+    for kind in ["images", "masks"] {
+        std::fs::create_dir(root.path().join(kind)).unwrap();
+    }
+    // More rows than are written at a time.
+    let scene = Landscape::new(300, 530, 9).with_labels(Labels::LandCover);
+    let file = |kind: &str| root.path().join(kind).join("town_9.tif");
+    scene.write(file("images"), file("masks")).unwrap();
+    let set = ScenePairs::new(root.path()).with_coding(MaskCoding::Classes(5)).read().unwrap();
+    let pair = set.scene(0).unwrap();
+    assert_eq!((pair.size(), pair.bands()), (scene.size(), 4));
+    let all = Window::new(0, 0, 300, 530);
+    assert_eq!(pair.read(all).unwrap(), scene.read(all).unwrap());
+    let window = Window::new(250, 240, 33, 70);
+    let mut source = scene.clone().source().unwrap();
+    let mut file = open_scene(file("images")).unwrap();
+    assert_eq!(file.read(window).unwrap(), source.read(window).unwrap());
+    assert_eq!(file.info().geo, source.info().geo);
+    assert!(scene.write(root.path().join("no/a.tif"), root.path().join("b.tif")).is_err());
+    assert!(!root.path().join("b.tif").exists());
 }
 
 #[test]

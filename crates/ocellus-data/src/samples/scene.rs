@@ -48,7 +48,7 @@ pub trait LabeledScene: Send + Sync {
     }
 }
 
-/// Digital numbers, and buildings as class 1.
+/// Digital numbers, and the classes that [`Labels`](crate::synthetic::Labels) says.
 impl LabeledScene for Landscape {
     fn name(&self) -> String {
         format!("{} {} by {}", self.area.name, self.seed, self.sensor.name)
@@ -66,7 +66,8 @@ impl LabeledScene for Landscape {
         let rendered = self.render(window)?;
         let numbers = rendered.numbers.iter().map(|&n| f32::from(n)).collect();
         let dims = (window.height as usize, window.width as usize);
-        Ok((Image::new(4, dims.0, dims.1, numbers)?, rendered.mask()?))
+        let classes = self.numbers_of(&rendered).into_iter().map(f32::from).collect();
+        Ok((Image::new(4, dims.0, dims.1, numbers)?, Image::new(1, dims.0, dims.1, classes)?))
     }
 }
 

@@ -11,4 +11,7 @@ mod speckle;
 
 pub use bmode::{BMode, BModeDataset};
 pub use folder::write_folder;
-pub use scene::{Acquisition, Area, Biome, LandCover, Landscape, Rendered, Sensor, Truth};
+pub use scene::{
+    Acquisition, Area, Biome, Labels, LandCover, Landscape, LandscapeSource, Rendered, Sensor,
+    Truth,
+};

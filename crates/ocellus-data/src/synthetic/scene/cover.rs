@@ -28,3 +28,34 @@ impl LandCover {
     /// The names of the classes, by number.
     pub const NAMES: [&'static str; 5] = ["ground", "building", "road", "vegetation", "water"];
 }
+
+/// Which classes the truth of a simulated scene has.
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_data::{LabeledScene, raster::Window, synthetic::{Labels, Landscape}};
+///
+/// let scene = Landscape::new(400, 400, 2).with_labels(Labels::LandCover);
+/// let mask = scene.read_mask(Window::new(0, 0, 400, 400))?;
+/// assert!(mask.data().iter().any(|&class| class > 1.));
+/// # Ok::<(), ocellus_data::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Labels {
+    /// Buildings 1, all else 0: the paper's task.
+    #[default]
+    Buildings,
+    /// The five numbers of [`LandCover`].
+    LandCover,
+}
+
+impl Labels {
+    pub(crate) fn class(self, cover: LandCover) -> u8 {
+        match self {
+            Self::Buildings => u8::from(cover == LandCover::Building),
+            Self::LandCover => cover as u8,
+        }
+    }
+}

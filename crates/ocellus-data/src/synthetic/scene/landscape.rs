@@ -5,7 +5,7 @@ use crate::{
     raster::Window,
     synthetic::scene::{
         area::Area,
-        cover::LandCover,
+        cover::{Labels, LandCover},
         expose::{expose, halo},
         layout::Layout,
         light::Acquisition,
@@ -71,6 +71,8 @@ pub struct Landscape {
     pub acquisition: Acquisition,
     /// Which outlines the mask shows.
     pub truth: Truth,
+    /// Which classes its labels have.
+    pub labels: Labels,
 }
 
 /// A rendered window of a [`Landscape`].
@@ -135,6 +137,7 @@ impl Landscape {
             sensor: Sensor::default(),
             acquisition: Acquisition::default(),
             truth: Truth::default(),
+            labels: Labels::default(),
         }
     }
 
@@ -163,6 +166,13 @@ impl Landscape {
     #[must_use]
     pub fn with_truth(mut self, truth: Truth) -> Self {
         self.truth = truth;
+        self
+    }
+
+    /// Sets which classes its labels have.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
         self
     }
 

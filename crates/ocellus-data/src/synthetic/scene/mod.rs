@@ -2,6 +2,7 @@ mod area;
 mod content;
 mod cover;
 mod expose;
+mod files;
 mod ground;
 mod landscape;
 mod layout;
@@ -13,7 +14,8 @@ mod sensor;
 mod solid;
 
 pub use area::{Area, Biome};
-pub use cover::LandCover;
+pub use cover::{Labels, LandCover};
+pub use files::LandscapeSource;
 pub use landscape::{Landscape, Rendered};
 pub use light::Acquisition;
 pub use render::Truth;
