@@ -53,7 +53,8 @@ const PIECE: u32 = 256;
 ///
 /// # Complexity
 ///
-/// Linear in the pixels; about a microsecond each.
+/// Linear in the pixels. The lower the sun and the more oblique the view, the farther around a window
+/// things are looked for that may reach into it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Landscape {
