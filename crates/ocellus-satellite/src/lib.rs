@@ -29,6 +29,8 @@
 //! | [`SegmentationNetwork`], [`NetworkConfig`] | either of them, for training, inference and tables |
 //! | [`Config`] | what is trained: [`Config::paper`], [`Config::practical`], [`Config::tiny`] |
 //! | [`Protocol`], [`Refinement`] | how: tiles, samples, descent, refinement; the paper's, and two that cost less |
+//! | [`DenseCrf`], [`Compatibility`], [`KernelNormalization`] | refines probabilities by a fully connected conditional random field |
+//! | [`CrfBlock`] | the image, or block of a scene, that it looks at |
 //! | [`TABLE_2`], [`TABLE_3`], [`AREAS`], [`AreaScore`] | the published results |
 //!
 //! # Features
@@ -36,6 +38,7 @@
 //! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
 
 mod config;
+mod crf;
 mod error;
 mod mirror;
 mod network_config;
@@ -49,6 +52,7 @@ mod table_3;
 mod unet;
 
 pub use config::Config;
+pub use crf::{Compatibility, CrfBlock, DenseCrf, KernelNormalization};
 pub use error::{Error, Result};
 pub use network_config::NetworkConfig;
 pub use protocol::{Protocol, Refinement};

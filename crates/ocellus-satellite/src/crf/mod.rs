@@ -1,0 +1,10 @@
+mod block;
+mod dense_crf;
+mod exact;
+mod fast;
+mod gaussian;
+mod lattice;
+mod probabilities;
+
+pub use block::CrfBlock;
+pub use dense_crf::{Compatibility, DenseCrf, KernelNormalization};
