@@ -17,26 +17,33 @@ pub(crate) fn crossing_rings(rings: &[&[Corner]], changed: &[bool]) -> Vec<usize
             sides.push(Side { a, b: ring[(at + 1) % ring.len()], ring: index, at });
         }
     }
-    // From left to right, with those at hand that reach so far.
-    sides.sort_by_key(|side| (side.a[0].min(side.b[0]), side.ring, side.at));
+    let left = |side: &Side| side.a[0].min(side.b[0]);
+    sides.sort_by_key(|side| (left(side), side.ring, side.at));
+    // From left to right, with the sides that reach so far, of changed rings and of others.
     let mut broken = vec![false; rings.len()];
-    let mut active: Vec<&Side> = Vec::new();
+    let mut active: [Vec<&Side>; 2] = [Vec::new(), Vec::new()];
+    let mut column = 0;
     for side in &sides {
-        let left = side.a[0].min(side.b[0]);
-        active.retain(|other| other.a[0].max(other.b[0]) >= left);
-        for other in &active {
+        if left(side) > column {
+            column = left(side);
+            active.iter_mut().for_each(|a| a.retain(|s| s.a[0].max(s.b[0]) >= column));
+        }
+        let kind = usize::from(!changed[side.ring]);
+        // Of two rings that did not change, nothing is to be said.
+        for other in active.iter().take(2 - kind).flatten() {
             let known = broken[side.ring] && broken[other.ring];
-            if (changed[side.ring] || changed[other.ring])
-                && !known
-                && meet_wrongly(side, other, rings)
-            {
+            if !known && rows_overlap(side, other) && meet_wrongly(side, other, rings) {
                 broken[side.ring] = true;
                 broken[other.ring] = true;
             }
         }
-        active.push(side);
+        active[kind].push(side);
     }
     (0..rings.len()).filter(|&ring| broken[ring] && changed[ring]).collect()
+}
+
+fn rows_overlap(p: &Side, q: &Side) -> bool {
+    p.a[1].min(p.b[1]) <= q.a[1].max(q.b[1]) && q.a[1].min(q.b[1]) <= p.a[1].max(p.b[1])
 }
 
 /// Whether two sides share more than the corner between them.
@@ -79,20 +86,43 @@ fn on_box(a: Corner, b: Corner, point: Corner) -> bool {
     (0..2).all(|axis| (a[axis].min(b[axis])..=a[axis].max(b[axis])).contains(&point[axis]))
 }
 
-/// Whether a point lies within a ring, its border excluded.
-pub(crate) fn contains(ring: &[Corner], point: Corner) -> bool {
-    let mut inside = false;
-    for (at, &a) in ring.iter().enumerate() {
-        let b = ring[(at + 1) % ring.len()];
-        let side = turn(a, b, point);
-        if side == 0 && on_box(a, b, point) {
-            return false;
+/// A ring with its sides listed by the rows that they reach.
+pub(crate) struct Inside<'a> {
+    ring: &'a [Corner],
+    top: u32,
+    rows: Vec<Vec<u32>>,
+}
+
+impl<'a> Inside<'a> {
+    pub(crate) fn of(ring: &'a [Corner]) -> Self {
+        let top = ring.iter().map(|corner| corner[1]).min().unwrap_or(0);
+        let bottom = ring.iter().map(|corner| corner[1]).max().unwrap_or(0);
+        let mut rows = vec![Vec::new(); (bottom - top) as usize + 1];
+        for (at, a) in ring.iter().enumerate() {
+            let b = ring[(at + 1) % ring.len()];
+            for y in a[1].min(b[1])..=a[1].max(b[1]) {
+                rows[(y - top) as usize].push(at as u32);
+            }
         }
-        if (a[1] > point[1]) != (b[1] > point[1]) && (side > 0) == (b[1] > a[1]) {
-            inside = !inside;
-        }
+        Self { ring, top, rows }
     }
-    inside
+
+    /// Whether a point lies within the ring, its border excluded.
+    pub(crate) fn has(&self, point: Corner) -> bool {
+        let row = point[1].checked_sub(self.top).and_then(|row| self.rows.get(row as usize));
+        let mut inside = false;
+        for &at in row.into_iter().flatten() {
+            let (a, b) = (self.ring[at as usize], self.ring[(at as usize + 1) % self.ring.len()]);
+            let side = turn(a, b, point);
+            if side == 0 && on_box(a, b, point) {
+                return false;
+            }
+            if (a[1] > point[1]) != (b[1] > point[1]) && (side > 0) == (b[1] > a[1]) {
+                inside = !inside;
+            }
+        }
+        inside
+    }
 }
 
 #[cfg(test)]
@@ -125,9 +155,8 @@ mod tests {
     #[test]
     fn a_point_on_the_border_is_not_within() {
         let square: &[Corner] = &[[0, 0], [4, 0], [4, 4], [0, 4]];
-        assert!(contains(square, [1, 3]));
-        assert!(
-            !contains(square, [4, 2]) && !contains(square, [0, 0]) && !contains(square, [5, 5])
-        );
+        let square = Inside::of(square);
+        assert!(square.has([1, 3]));
+        assert!(!square.has([4, 2]) && !square.has([0, 0]) && !square.has([5, 5]));
     }
 }

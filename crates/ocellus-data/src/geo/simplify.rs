@@ -1,7 +1,7 @@
 use crate::geo::{
     Polygon,
     chains::{Corner, doubled_area},
-    crossings::{contains, crossing_rings},
+    crossings::{Inside, crossing_rings},
 };
 
 impl Polygon {
@@ -60,27 +60,45 @@ impl Polygon {
     }
 }
 
-/// Rings that are not where they belong: holes within the outline, and not within each other. Tells
-/// only of pairs of which one changed. No two of them cross.
+/// Changed rings that are not where they belong: a hole not within the outline, or a hole within
+/// another. No two rings cross.
 fn misplaced(rings: &[&[Corner]], changed: &[bool]) -> Vec<usize> {
-    let boxes: Vec<_> = rings.iter().map(|ring| bounds(ring)).collect();
-    let inside = |inner: usize, outer: usize| {
-        boxes[inner].0 >= boxes[outer].0
-            && boxes[inner].1 >= boxes[outer].1
-            && boxes[inner].2 <= boxes[outer].2
-            && boxes[inner].3 <= boxes[outer].3
-            && rings[inner].iter().any(|&corner| contains(rings[outer], corner))
-    };
     let mut broken = Vec::new();
-    for hole in 1..rings.len() {
-        if (changed[0] || changed[hole]) && !inside(hole, 0) {
+    let outline = Inside::of(rings[0]);
+    for hole in (1..rings.len()).filter(|&hole| changed[0] || changed[hole]) {
+        if !rings[hole].iter().any(|&corner| outline.has(corner)) {
             broken.extend([0, hole]);
         }
-        for other in (1..rings.len()).filter(|&other| other != hole) {
-            if (changed[other] || changed[hole]) && inside(hole, other) {
+    }
+    let boxes: Vec<_> = rings.iter().map(|ring| bounds(ring)).collect();
+    let inside = |inner: usize, outer: usize| {
+        let ((left, top, right, bottom), outer_box) = (boxes[inner], boxes[outer]);
+        let in_box = left >= outer_box.0
+            && top >= outer_box.1
+            && right <= outer_box.2
+            && bottom <= outer_box.3;
+        in_box && {
+            let outer = Inside::of(rings[outer]);
+            rings[inner].iter().any(|&corner| outer.has(corner))
+        }
+    };
+    let mut holes: Vec<usize> = (1..rings.len()).collect();
+    holes.sort_by_key(|&hole| (boxes[hole].0, hole));
+    // From left to right, with the holes that reach so far, changed ones and others.
+    let mut active: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
+    let mut column = 0;
+    for hole in holes {
+        if boxes[hole].0 > column {
+            column = boxes[hole].0;
+            active.iter_mut().for_each(|a| a.retain(|&other| boxes[other].2 >= column));
+        }
+        let kind = usize::from(!changed[hole]);
+        for &other in active.iter().take(2 - kind).flatten() {
+            if inside(hole, other) || inside(other, hole) {
                 broken.extend([other, hole]);
             }
         }
+        active[kind].push(hole);
     }
     broken.retain(|&ring| changed[ring]);
     broken
