@@ -1,4 +1,5 @@
 //! Tests that need more than one crate of the family: one binary, a module a theme.
 
 mod parameters;
+mod published_maps;
 mod training;

@@ -24,6 +24,11 @@
 //! | [`MeanSquared`] | squared distance between probabilities and targets |
 //! | [`ErrorLoss`] | what the last two are: a measure of the error |
 //! | [`CeLogCosh`], [`ce_log_cosh`] | the ensemble of cross-entropy and log-cosh |
+//! | [`Dice`], [`Jaccard`], [`Tversky`] | one less the overlap of predicted and true regions; also focal Tversky |
+//! | [`OverlapLoss`] | what these three are: [`OverlapIndex`] says what false alarms and misses cost |
+//! | [`Focal`] | cross-entropy in which what is right already counts less |
+//! | [`LovaszSoftmax`], [`LovaszHinge`] | convex surrogates of 1 − IoU |
+//! | [`Aggregation`], [`AbsentClasses`] | per batch or image; what becomes of classes that are not there |
 //! | [`L2Penalty`] | the squared norm of weights |
 //! | [`Activation`] | what turns logits into what is compared with a target |
 //! | [`ClassReduction`] | mean over the classes, or their sum |
@@ -43,6 +48,7 @@ mod l2_penalty;
 mod log_cosh;
 mod loss;
 mod mean_squared;
+mod segmentation;
 mod target;
 
 pub use activation::{Activation, ClassReduction};
@@ -54,3 +60,7 @@ pub use l2_penalty::L2Penalty;
 pub use log_cosh::LogCosh;
 pub use loss::{Loss, Weighted};
 pub use mean_squared::MeanSquared;
+pub use segmentation::{
+    AbsentClasses, Aggregation, Dice, DiceIndex, Focal, Jaccard, JaccardIndex, LovaszHinge,
+    LovaszSoftmax, OverlapIndex, OverlapLoss, Tversky, TverskyIndex,
+};

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::Pixels;
+
 /// The golden file `testdata/NAME.json`.
 pub(crate) fn read(name: &str) -> Value {
     let path = format!("{}/testdata/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -33,6 +35,31 @@ pub(crate) fn multiclass() -> Vec<Multiclass> {
         expected: case.clone(),
     };
     read("multiclass")["cases"].as_array().unwrap().iter().map(case).collect()
+}
+
+/// A case of `testdata/maps.json`.
+pub(crate) struct Maps {
+    pub(crate) width: usize,
+    truth: Vec<u8>,
+    predicted: Vec<u8>,
+    pub(crate) expected: Value,
+}
+
+impl Maps {
+    pub(crate) fn pixels(&self) -> Pixels<'_, u8> {
+        Pixels::new(&self.truth, &self.predicted).unwrap().with_ignored(255)
+    }
+}
+
+pub(crate) fn maps() -> Vec<Maps> {
+    let labels = |value: &Value| indices(value).into_iter().map(|label| label as u8).collect();
+    let case = |case: &Value| Maps {
+        width: number(&case["width"]) as usize,
+        truth: labels(&case["truth"]),
+        predicted: labels(&case["predicted"]),
+        expected: case.clone(),
+    };
+    read("maps")["cases"].as_array().unwrap().iter().map(case).collect()
 }
 
 /// A number; `"inf"` stands for infinity.

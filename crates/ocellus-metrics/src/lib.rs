@@ -1,4 +1,5 @@
-//! Classification metrics on plain slices: counts, curves, calibration, intervals, tests.
+//! Classification and segmentation metrics on plain slices: counts, curves, calibration, intervals,
+//! tests, boundaries and objects.
 //!
 //! ```
 //! use ocellus_metrics::{BinaryCounts, DeLong, youden_threshold};
@@ -44,6 +45,9 @@
 //! | Maps | What it is |
 //! | --- | --- |
 //! | [`Localization`] | whether an attention or saliency map finds a region: pointing game, energy, AUROC of pixels |
+//! | [`Pixels`] | true and predicted classes of an image, or of some rows of a scene, for [`ConfusionMatrix::add_pixels`] and what follows |
+//! | [`BoundaryCounts`], [`BoundaryMatcher`] | boundary F1 within a tolerance, of an image or a scene: see [`BoundaryConfig`] |
+//! | [`ObjectScores`], [`ObjectMatcher`] | precision and recall of connected objects, such as buildings: see [`ObjectConfig`], [`Connectivity`] |
 //!
 //! | Intervals | What it is |
 //! | --- | --- |
@@ -69,6 +73,8 @@
 //! - **The positive class is explicit**: `true`, or the class index that you name. A score at or
 //!   above a threshold predicts it.
 //! - **Many classes** come as indices from 0 and as one row-major slice `(samples, classes)`.
+//! - **Scenes** of any size come in bands of rows, from the top: [`BoundaryMatcher`] and
+//!   [`ObjectMatcher`] give exactly what the whole image gives, in bounded memory.
 //! - **Merging**: [`BinaryCounts`], [`ConfusionMatrix`], [`BrierScore`], [`LogLoss`] and
 //!   [`CalibrationBins`] take data batch by batch and merge. Everything that ranks (AUROC, average
 //!   precision, curves, thresholds, DeLong) and the bootstrap need all scores at once.
@@ -95,6 +101,7 @@ mod golden;
 mod intervals;
 mod localization;
 mod probability;
+mod scenes;
 mod special;
 
 pub use compare::{
@@ -116,4 +123,8 @@ pub use localization::Localization;
 pub use probability::{
     BrierScore, CalibrationBins, LogLoss, ReliabilityBin, brier_score_multiclass,
     log_loss_multiclass, top_k_accuracy, top_label,
+};
+pub use scenes::{
+    BoundaryConfig, BoundaryCounts, BoundaryMatcher, Connectivity, ObjectConfig, ObjectMatcher,
+    ObjectScores, Pixels,
 };

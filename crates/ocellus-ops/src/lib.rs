@@ -27,6 +27,7 @@
 //! | [`concat()`] | two tensors, one behind the other |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
+//! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
 //! | [`backward`] | candle's gradients of all this, faster |
 //!
 //! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists twice: as a kernel for the
@@ -48,8 +49,10 @@ mod conv;
 mod cpu;
 mod cross_entropy;
 mod dropout;
+mod focal;
 mod implementation;
 mod log_cosh;
+mod lovasz;
 mod parallel;
 mod pool;
 mod reduction;
@@ -59,6 +62,7 @@ mod scoped;
 mod separable;
 mod sigmoid;
 mod simd;
+mod soft_overlap;
 mod softmax;
 #[cfg(test)]
 mod testing;
@@ -78,8 +82,10 @@ pub use conv::{
 };
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;
+pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};
 pub use log_cosh::log_cosh;
+pub use lovasz::lovasz;
 pub use pool::{
     AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig, adaptive_avg_pool2d,
     adaptive_max_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d,
@@ -87,6 +93,7 @@ pub use pool::{
 pub use reduction::Reduction;
 pub use relu::relu;
 pub use sigmoid::sigmoid;
+pub use soft_overlap::{SoftOverlap, soft_overlap};
 pub use softmax::{log_softmax, softmax};
 pub use threads::tune_threads;
 pub use upsample::{Alignment, upsample_bilinear2d, upsample_nearest2d};

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn large_tensors_give_the_same_bits_at_any_number_of_threads() -> Result<()> {
         type Operation = fn(&Tensor) -> Result<Tensor>;
-        let operations: [(&str, Operation); 14] = [
+        let operations: [(&str, Operation); 17] = [
             ("relu", relu),
             ("sigmoid", sigmoid),
             ("log_cosh", log_cosh),
@@ -240,6 +240,11 @@ mod tests {
             ("with a residual", |x| Ok(batch_norm_relu(&x.sqr()?, Some(x), None, None, 1e-5)?.0)),
             ("softmax", |x| softmax(x, 1)),
             ("log_softmax", |x| log_softmax(x, 3)),
+            ("focal", |x| focal(&x.sqr()?, 1.5)),
+            ("soft_overlap", |x| {
+                soft_overlap(&x.flatten_from(1)?, &x.flatten_from(1)?.sqr()?)?.shared * 1.
+            }),
+            ("lovasz", |x| lovasz(&x.flatten_from(1)?, &x.flatten_from(1)?.detach().round()?)),
         ];
         let x = fill((3, 4, 71, 83), 0.2, DType::F32)?;
         for (name, operation) in operations {

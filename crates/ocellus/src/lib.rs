@@ -17,8 +17,8 @@
 //! | [`ops`] | | differentiable operations with exact gradients |
 //! | [`params`] | | weights: named, seeded, freezable, loaded with a report |
 //! | [`layers`] | | attention gates, residual units, blocks, batch normalization, seeded dropout |
-//! | [`losses`] | | losses that take logits and add up to ensembles |
-//! | [`metrics`] | | counts, curves, calibration, intervals, paired tests |
+//! | [`losses`] | | losses that take logits and add up to ensembles, those of segmentation too |
+//! | [`metrics`] | | counts, curves, calibration, intervals, paired tests, boundaries and objects of segmentations |
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound and satellite scenes; scenes of GeoTIFF, GeoJSON |

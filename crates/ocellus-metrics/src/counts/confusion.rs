@@ -140,10 +140,17 @@ impl ConfusionMatrix {
         check::labels("truth", truth, classes)?;
         check::labels("predicted", predicted, classes)?;
         for (&t, &p) in truth.iter().zip(predicted) {
-            let count = &mut self.counts[t * classes + p];
-            *count = count.saturating_add(1);
+            self.count_one(t, p);
         }
         Ok(())
+    }
+
+    /// Counts a prediction of classes that exist.
+    #[inline]
+    pub(crate) fn count_one(&mut self, truth: usize, predicted: usize) {
+        let index = truth * self.classes() + predicted;
+        let count = &mut self.counts[index];
+        *count = count.saturating_add(1);
     }
 
     /// Adds what another matrix of the same classes counted.

@@ -1,0 +1,9 @@
+mod config;
+mod labeler;
+mod matcher;
+mod overlaps;
+mod scores;
+
+pub use config::{Connectivity, ObjectConfig};
+pub use matcher::ObjectMatcher;
+pub use scores::ObjectScores;
