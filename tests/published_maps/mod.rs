@@ -1,7 +1,11 @@
 //! The result maps that the authors of paper 4 published, counted at full size: where they are, in
 //! `OCELLUS_DATA` or in `../shared/data` beside the workspace.
 
-use std::{error::Error, fs, path::PathBuf};
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use ocellus::metrics::{
     BinaryCounts, BoundaryConfig, BoundaryCounts, BoundaryMatcher, ConfusionMatrix, ObjectConfig,
@@ -25,7 +29,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// Whether each pixel is a building, by the truth and by the prediction; and the width.
-fn masks(folder: &PathBuf, area: &str) -> Result<([Vec<bool>; 2], usize)> {
+fn masks(folder: &Path, area: &str) -> Result<([Vec<bool>; 2], usize)> {
     let read = |kind: &str| -> Result<(Vec<bool>, usize)> {
         let image = image::open(folder.join(format!("{area}_{kind}.png")))?.into_luma8();
         let width = image.width() as usize;

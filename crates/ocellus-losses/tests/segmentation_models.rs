@@ -1,4 +1,4 @@
-//! Values and gradients of the segmentation losses equal segmentation_models_pytorch's.
+//! Values and gradients of the segmentation losses equal `segmentation_models_pytorch`'s.
 
 use candle_core::{Result, Tensor, Var};
 use ocellus_losses::{

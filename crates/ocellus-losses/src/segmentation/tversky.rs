@@ -28,7 +28,7 @@ use super::{OverlapIndex, OverlapLoss};
 ///
 /// # Deviations
 ///
-/// Abraham and Khan [2] raise the loss of each class to the power 1/γ and sum; this is
+/// Abraham and Khan (reference 2) raise the loss of each class to the power 1/γ and sum; this is
 /// `segmentation_models_pytorch`'s form, which raises the mean to the power γ. For one class, the
 /// sigmoid's, they agree: the paper's best γ of 4/3 is 0.75 here.
 ///
