@@ -8,7 +8,7 @@ const FALSE_EAST: f64 = 500_000.;
 const FALSE_NORTH: f64 = 10_000_000.;
 
 /// A zone of the universal transverse Mercator projection, by Krüger's series in the third
-/// flattening to the sixth power: exact to a nanometer within 3,000 km of the central meridian.
+/// flattening to the sixth power: exact to nanometers within 3,000 km of the central meridian.
 ///
 /// # References
 ///

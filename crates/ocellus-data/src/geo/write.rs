@@ -234,6 +234,21 @@ impl PolygonWriter {
 /// Writes the polygons of a class map as GeoJSON, and tells how many there are: a scene of one band
 /// of whole numbers of 0..=255, read by rows.
 ///
+/// # Examples
+///
+/// ```
+/// use ocellus_data::{
+///     geo::{PolygonConfig, write_polygons},
+///     raster::MemoryScene,
+/// };
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("classes.geojson");
+/// let mut classes = MemoryScene::new(1, 2, 3, vec![1., 0., 2., 1., 0., 2.])?;
+/// assert_eq!(write_polygons(&mut classes, &path, &PolygonConfig::default())?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// If the scene is no class map or cannot be read, or as [`PolygonWriter::create`].
