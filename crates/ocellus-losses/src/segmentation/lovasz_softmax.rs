@@ -182,4 +182,17 @@ mod tests {
         let each = loss.per_sample(&logits, &target)?.mean_all()?;
         assert_close(&loss.per_image().forward(&logits, &target)?, &each, 1e-12)
     }
+
+    #[test]
+    fn an_image_without_labels_counts_as_nothing() -> Result<()> {
+        let logits = fill((2, 2, 4), 0.3, DType::F64)?;
+        let target = Tensor::new(&[[0u32, 1, 1, 0], [9, 9, 9, 9]], &Device::Cpu)?;
+        let loss = LovaszSoftmax::default().with_ignore_index(9).per_image();
+        let first = loss.forward(&logits.narrow(0, 0, 1)?, &target.narrow(0, 0, 1)?)?;
+        for absent in [AbsentClasses::LeftOut, AbsentClasses::Counted] {
+            let both = loss.clone().with_absent_classes(absent).forward(&logits, &target)?;
+            assert_close(&both, &(&first / 2.)?, 1e-14)?;
+        }
+        Ok(())
+    }
 }
