@@ -12,8 +12,8 @@ use crate::scoped::scoped;
 /// | --- | --- | --- | --- |
 /// | 3 × 3, direct | 1.2e-6 | 1.2e-6 | 4e-7 |
 /// | Winograd | 2.3e-6 | 2.2e-6 | 2.7e-6 |
-/// | 4 × 4 transposed, direct | 3e-7 | 1.1e-6 | |
-/// | Winograd | 2e-6 | 3e-6 | as direct |
+/// | 4 × 4 transposed, direct | 3e-7 | 1.1e-6 | 3.1e-7 |
+/// | Winograd | 2e-6 | 3e-6 | 2.6e-6 |
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ pub enum ConvAlgorithm {
     Direct,
     /// F(4×4, 3×3) of \[1\]: a quarter of the multiplications, a little more rounding. For kernels of
     /// 3 × 3 with stride 1, dilation 1 and one group. And for those of 4 × 4 with stride 2, by F(5×5,
-    /// 2×2) for each of the four phases of the larger image, but for the gradient by the weight.
+    /// 2×2) for each of the four phases of the larger image.
     Winograd,
 }
 

@@ -12,7 +12,10 @@ use crate::simd::Isa;
 const CHANNELS: usize = 16;
 
 /// Tiles from which on it pays for the gradient by the weight, which sums over them.
-const TILES: usize = 48;
+const TILES: usize = 8;
+
+/// The same for the tiles of a phase.
+const PHASE_TILES: usize = 32;
 
 /// Whether Winograd's algorithm is to be used.
 fn by_winograd(g: &Geometry) -> bool {
@@ -35,8 +38,7 @@ fn by_phases<T: Float>(g: &Geometry) -> bool {
 /// As [`has_few_tiles`]; the transformations take more, for tiles and filters of four phases.
 fn has_few_phase_tiles<T: Float>(g: &Geometry) -> bool {
     let panel = 2 * Isa::current().lanes::<T>();
-    let tiles = g.batch * (g.output.0 + 1).div_ceil(5) * (g.output.1 + 1).div_ceil(5);
-    let by_tiles = 36 * tiles.next_multiple_of(panel);
+    let by_tiles = 36 * phase_tiles(g).next_multiple_of(panel);
     let by_pixels = 4 * (g.batch * g.output_plane()).next_multiple_of(panel);
     g.algorithm == ConvAlgorithm::Auto && 2 * by_pixels <= 3 * by_tiles
 }
@@ -53,6 +55,11 @@ fn has_few_tiles<T: Float>(g: &Geometry) -> bool {
 /// Tiles of all images, for Winograd's algorithm.
 fn tiles(g: &Geometry) -> usize {
     g.batch * g.output.0.div_ceil(4) * g.output.1.div_ceil(4)
+}
+
+/// Tiles of a phase.
+fn phase_tiles(g: &Geometry) -> usize {
+    g.batch * (g.output.0 + 1).div_ceil(5) * (g.output.1 + 1).div_ceil(5)
 }
 
 /// y from x: `(batch, groups · co, oh, ow)`.
@@ -92,9 +99,11 @@ pub(super) fn grad_input<T: Float>(
 
 /// The gradient by the weight: `(groups · co, ci, kh, kw)`, from x and the gradient by y.
 pub(super) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
-    let few = g.algorithm == ConvAlgorithm::Auto && tiles(g) < TILES;
-    if by_winograd(g) && !few {
+    let auto = g.algorithm == ConvAlgorithm::Auto;
+    if by_winograd(g) && !(auto && tiles(g) < TILES) {
         winograd::grad_weight(g, x, grad)
+    } else if g.suits_phases() && wants_winograd(g) && !(auto && phase_tiles(g) < PHASE_TILES) {
+        winograd::grad_weight_of_phases(g, x, grad)
     } else {
         direct::grad_weight(g, x, grad)
     }

@@ -36,6 +36,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> __m512 {
+        unsafe { _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from) }
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, v: __m512) {
         unsafe { _mm512_storeu_ps(to, v) }
     }

@@ -41,6 +41,18 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn splat(x: Self::T) -> Self::V;
     /// The numbers from `from` on; any alignment.
     unsafe fn load(from: *const Self::T) -> Self::V;
+    /// The first `count` numbers from `from` on, of which no others are read; zeros in the other
+    /// lanes.
+    #[inline(always)]
+    unsafe fn load_first(from: *const Self::T, count: usize) -> Self::V {
+        let mut lanes = [Self::T::default(); MAX_LANES];
+        for (n, lane) in lanes[..count].iter_mut().enumerate() {
+            // SAFETY: by the caller's promise.
+            *lane = unsafe { *from.add(n) };
+        }
+        // SAFETY: as above.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
     /// Writes the lanes from `to` on; any alignment.
     unsafe fn store(to: *mut Self::T, v: Self::V);
     /// `a + b`.

@@ -85,6 +85,13 @@ impl<T: Float> Kernel<T> for Shuffles {
             for lane in 0..S::LANES {
                 assert!(y[2 * lane] == x[4 * lane] && y[2 * lane + 1] == x[4 * lane + 2]);
             }
+            for count in 0..=S::LANES {
+                S::store(y.as_mut_ptr(), S::load_first(x[80 - count..].as_ptr(), count));
+                for lane in 0..S::LANES {
+                    let expected = if lane < count { x[80 - count + lane] } else { T::zero() };
+                    assert!(y[lane] == expected, "{count} of {}", S::LANES);
+                }
+            }
             let offsets: [i32; MAX_LANES] = std::array::from_fn(|i| (i as i32 * 7 + 3) % 80);
             S::store(y.as_mut_ptr(), S::gather(x.as_ptr(), &offsets));
             for lane in 0..S::LANES {

@@ -51,7 +51,7 @@ fn transposed(case: &Case, dtype: DType) -> Result<Vec<Tensor>> {
     Ok(all)
 }
 
-/// The convolution x → y with a bias, and its gradient by x.
+/// The convolution x → y with a bias, and its gradients by x and by the weight.
 fn strided(case: &Case, dtype: DType) -> Result<Vec<Tensor>> {
     let &([batch, co, ci, h, w], [top, bottom, left, right]) = case;
     // One row more than the windows reach.
@@ -67,7 +67,7 @@ fn strided(case: &Case, dtype: DType) -> Result<Vec<Tensor>> {
         .with_padding(Padding::new(top, bottom, left, right));
     let op = |t: &[Tensor]| conv2d(&t[0], &t[1], Some(&t[2]), &config);
     let (y, mut all) = gradients(op, &inputs.each_ref(), &upstream)?;
-    all.truncate(1);
+    all.truncate(2);
     all.insert(0, y);
     Ok(all)
 }
@@ -120,7 +120,7 @@ fn phases_have_exact_gradients() -> Result<()> {
 /// Blocks, panels and channels that are cut: large sizes, and the same bits at any number of threads.
 #[test]
 fn large_layers_are_exact_and_the_same_on_any_number_of_threads() -> Result<()> {
-    for sizes in [[2, 70, 24, 50, 40], [2, 520, 40, 9, 13], [1, 40, 150, 40, 44]] {
+    for sizes in [[2, 70, 40, 70, 60], [2, 520, 40, 9, 13], [1, 40, 150, 40, 44]] {
         let case = (sizes, [1; 4]);
         let expected = run(&case, ConvAlgorithm::Direct, DType::F64)?;
         // The bound that the documentation of `ConvAlgorithm` states.
@@ -146,7 +146,10 @@ fn relu_is_applied_to_phases() -> Result<()> {
 /// The table in the documentation of `ConvAlgorithm`.
 #[test]
 fn layers_of_a_decoder_round_no_more_than_documented() -> Result<()> {
-    let bounds = [(ConvAlgorithm::Direct, [3e-7, 1.1e-6]), (ConvAlgorithm::Winograd, [2e-6, 3e-6])];
+    let bounds = [
+        (ConvAlgorithm::Direct, [3e-7, 1.1e-6, 3.1e-7]),
+        (ConvAlgorithm::Winograd, [2e-6, 3e-6, 2.6e-6]),
+    ];
     for sizes in [[1, 512, 256, 8, 8], [1, 256, 64, 32, 32], [1, 128, 64, 64, 64]] {
         let case = (sizes, [1; 4]);
         let expected = transposed(&case, DType::F64)?;

@@ -2,10 +2,14 @@
 //! values instead of 144. And of 4 × 4 at stride 2: see [`phases`].
 
 mod block;
+mod channel_tiles;
 mod filters;
 mod forward;
 mod grad_block;
+mod grad_filters;
 mod grad_weight;
+mod grad_work;
+mod maps;
 mod phase_block;
 mod phases;
 mod plain;
@@ -15,6 +19,6 @@ mod tiles;
 mod transform;
 
 pub(super) use filters::Filters;
-pub(super) use grad_weight::grad_weight;
+pub(super) use grad_weight::{grad_weight, grad_weight_of_phases};
 pub(super) use phases::{strided, transposed};
 pub(super) use plain::convolve;

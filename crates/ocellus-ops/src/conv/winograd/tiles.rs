@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::transform::{OUT, PHASE_OUT, SIDE};
 use crate::conv::geometry::Geometry;
 use crate::conv::vectors::Staged;
@@ -34,7 +36,7 @@ pub(super) struct Group {
 
 /// Images cut into square tiles of equal distances.
 #[derive(Clone, Copy, Debug)]
-struct Area {
+pub(super) struct Area {
     /// Values of all channels of an image.
     image: usize,
     height: usize,
@@ -43,7 +45,7 @@ struct Area {
     top: usize,
     left: usize,
     /// Pixels from a tile to the next.
-    step: usize,
+    pub(super) step: usize,
     /// Pixels of a tile's side.
     side: usize,
     /// Values in a row of the staging area.
@@ -57,8 +59,8 @@ pub(super) struct Tiling {
     columns: usize,
     /// Tiles of all images.
     pub(super) count: usize,
-    input: Area,
-    output: Area,
+    pub(super) input: Area,
+    pub(super) output: Area,
 }
 
 impl Tiling {
@@ -109,37 +111,57 @@ impl Tiling {
             contiguous: false,
             outputs: Vec::new(),
         };
-        let last = (first + lanes).min(self.count);
-        let (mut tile, mut start) = (first, 0);
-        while tile < last {
+        let mut start = 0;
+        for run in self.runs(first..(first + lanes).min(self.count)) {
+            let step = self.input.step;
+            for n in 0..run.tiles {
+                group.offsets[run.first + n] = (start + step * n) as i32;
+            }
+            self.input.add(&run, start, &mut group.inputs);
+            self.output.add(&run, run.first * self.output.step, &mut group.outputs);
+            group.contiguous = run.tiles == lanes;
+            start += run.tiles * step + self.input.side - step;
+        }
+        group
+    }
+
+    /// Some tiles, row by row.
+    pub(super) fn runs(&self, tiles: Range<usize>) -> Vec<Run> {
+        let (mut runs, mut tile) = (Vec::new(), tiles.start);
+        while tile < tiles.end {
             let column = tile % self.columns;
             let run = Run {
+                first: tile - tiles.start,
                 image: tile / (self.rows * self.columns),
                 row: tile / self.columns % self.rows,
                 column,
-                tiles: (self.columns - column).min(last - tile),
+                tiles: (self.columns - column).min(tiles.end - tile),
             };
-            let (step, lane) = (self.input.step, tile - first);
-            for n in 0..run.tiles {
-                group.offsets[lane + n] = (start + step * n) as i32;
-            }
-            self.input.add(&run, start, &mut group.inputs);
-            self.output.add(&run, lane * self.output.step, &mut group.outputs);
-            group.contiguous = run.tiles == lanes;
-            start += run.tiles * step + self.input.side - step;
             tile += run.tiles;
+            runs.push(run);
         }
-        group
+        runs
     }
 }
 
 /// Neighboring tiles in one row.
-struct Run {
+pub(super) struct Run {
+    /// The first, counted from where the runs begin.
+    pub(super) first: usize,
     image: usize,
     /// The row and the column of the first, in tiles.
     row: usize,
     column: usize,
-    tiles: usize,
+    pub(super) tiles: usize,
+}
+
+/// What of the image lies in a row of tiles.
+pub(super) struct Strip {
+    /// Where each row of pixels begins with the first that is no padding, if the channel is the
+    /// first; none where all is padding.
+    pub(super) rows: [Option<usize>; SIDE],
+    /// The columns, counted from the first tile's, that are no padding.
+    pub(super) columns: Range<usize>,
 }
 
 impl Area {
@@ -156,6 +178,22 @@ impl Area {
         let (height, width) = g.output;
         let image = g.groups * g.co * g.output_plane();
         Self { image, height, width, top: 0, left: 0, step: 0, side: 0, row: 0 }
+    }
+
+    /// The `count` rows from row `first` of a row of tiles on, `step` apart, in tiles of `side`
+    /// columns.
+    pub(super) fn strip(&self, run: &Run, [first, count, step]: [usize; 3]) -> Strip {
+        let column = run.column * self.step;
+        let from = column.max(self.left);
+        let end = (column + (run.tiles - 1) * self.step + self.side).min(self.width + self.left);
+        let mut rows = [None; SIDE];
+        for (n, row) in rows[..count].iter_mut().enumerate() {
+            let y = (run.row * self.step + first + n * step).checked_sub(self.top);
+            *row = y
+                .filter(|&y| y < self.height && from < end)
+                .map(|y| run.image * self.image + y * self.width + from - self.left);
+        }
+        Strip { rows, columns: from - column..end.max(from) - column }
     }
 
     /// Adds what of the image lies in the tiles, whose rows begin at `start` in those of the staging

@@ -121,6 +121,28 @@ pub(super) unsafe fn output_transposed<S: Simd>(y: [S::V; OUT]) -> [S::V; SIDE] 
     }
 }
 
+/// A y with filters of 2 × 2: the transpose of [`phase_output`].
+#[inline(always)]
+pub(super) unsafe fn phase_output_transposed<S: Simd>(y: [S::V; PHASE_OUT]) -> [S::V; SIDE] {
+    unsafe {
+        let (two, half) = (constant::<S>(2.), constant::<S>(0.5));
+        let (four, quarter) = (constant::<S>(4.), constant::<S>(0.25));
+        let (root, half_root) = (constant::<S>(SQRT_2), constant::<S>(FRAC_1_SQRT_2));
+        let [y0, y1, y2, y3, y4] = y;
+        let even = S::mul_add(quarter, y4, S::mul_add(half, y2, y0));
+        let even_2 = S::mul_add(four, y4, S::mul_add(two, y2, y0));
+        let (odd, odd_2) = (S::mul_add(half, y3, y1), S::mul_add(two, y3, y1));
+        [
+            y0,
+            S::mul_add(half_root, odd, even),
+            S::neg_mul_add(half_root, odd, even),
+            S::mul_add(root, odd_2, even_2),
+            S::neg_mul_add(root, odd_2, even_2),
+            y4,
+        ]
+    }
+}
+
 /// G g: row p holds the powers of the point p, divided by the product of its distances to the
 /// others: −3/2 for ±√½, 6 for ±√2.
 #[inline(always)]
@@ -166,6 +188,20 @@ pub(super) unsafe fn filter_transposed<S: Simd>(u: [S::V; SIDE]) -> [S::V; 3] {
     }
 }
 
+/// Gᵀ u with filters of 2 × 2: the transpose of [`phase_filter`].
+#[inline(always)]
+pub(super) unsafe fn phase_filter_transposed<S: Simd>(u: [S::V; SIDE]) -> [S::V; 2] {
+    unsafe {
+        let (two_thirds, sixth) = (constant::<S>(-2. / 3.), constant::<S>(1. / 6.));
+        let (root_third, root_sixth) = (constant::<S>(-SQRT_2 / 3.), constant::<S>(SQRT_2 / 6.));
+        let [u0, u1, u2, u3, u4, u5] = u;
+        [
+            S::mul_add(two_thirds, S::add(u1, u2), S::mul_add(sixth, S::add(u3, u4), u0)),
+            S::mul_add(root_third, S::sub(u1, u2), S::mul_add(root_sixth, S::sub(u3, u4), u5)),
+        ]
+    }
+}
+
 /// A one-dimensional map, applied to both dimensions of a tile.
 macro_rules! both {
     ($name:ident, $along:ident, $from:expr, $to:expr, $doc:literal) => {
@@ -205,8 +241,8 @@ macro_rules! both {
 
 both!(input_tile, input, SIDE, SIDE, "Bᵀ d B.");
 both!(output_tile, output, SIDE, OUT, "Aᵀ m A.");
-both!(output_tile_transposed, output_transposed, OUT, SIDE, "A y Aᵀ.");
 both!(filter_tile, filter, 3, SIDE, "G g Gᵀ.");
 both!(phase_output_tile, phase_output, SIDE, PHASE_OUT, "Aᵀ m A with filters of 2 × 2.");
 both!(phase_filter_tile, phase_filter, 2, SIDE, "G g Gᵀ of a filter of 2 × 2.");
 both!(filter_tile_transposed, filter_transposed, SIDE, 3, "Gᵀ u G.");
+both!(phase_filter_tile_transposed, phase_filter_transposed, SIDE, 2, "Gᵀ u G, 2 × 2.");
