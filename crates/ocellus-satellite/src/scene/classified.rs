@@ -6,11 +6,11 @@ use crate::{Error, Result};
 pub const NO_DATA: u8 = 255;
 
 /// Levels between a probability of 0 and of 1.
-const LEVELS: f32 = 254.;
+const LEVELS: f32 = 250.;
 
 /// Some rows of a segmented scene, in bytes.
 ///
-/// Probabilities are kept in steps of 1/254; see [`probability`](Self::probability).
+/// Probabilities are kept in steps of 0.004, 0 to 250; see [`probability`](Self::probability).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Classified {
@@ -43,7 +43,7 @@ impl Classified {
     /// ```
     /// use ocellus_satellite::{Classified, NO_DATA};
     ///
-    /// assert_eq!(Classified::probability(127), Some(0.5));
+    /// assert_eq!(Classified::probability(125), Some(0.5));
     /// assert_eq!(Classified::probability(NO_DATA), None);
     /// ```
     #[must_use]
@@ -111,7 +111,7 @@ mod tests {
         rows.fill(1, &probabilities, &[true, true, true, false]);
         let n = NO_DATA;
         assert_eq!(rows.classes, [n, 0, 1, n, 0, n]);
-        assert_eq!(rows.levels, [n, 127, 51, n, 254, n, n, 127, 203, n, 0, n]);
+        assert_eq!(rows.levels, [n, 125, 50, n, 250, n, n, 125, 200, n, 0, n]);
     }
 
     #[test]

@@ -73,6 +73,25 @@ impl BoundaryCounts {
         Ok(matcher.finish())
     }
 
+    /// Counts in the boundaries of another image.
+    ///
+    /// ```
+    /// use ocellus_metrics::{BoundaryConfig, BoundaryCounts, Pixels};
+    ///
+    /// let config = BoundaryConfig::new(1, 1.);
+    /// let image = BoundaryCounts::of_image(&Pixels::new(&[0u8, 1], &[0, 1])?, 2, &config)?;
+    /// let mut both = image;
+    /// both.merge(&image);
+    /// assert_eq!(both.truth, 2 * image.truth);
+    /// # Ok::<(), ocellus_metrics::Error>(())
+    /// ```
+    pub fn merge(&mut self, other: &Self) {
+        self.truth += other.truth;
+        self.found += other.found;
+        self.predicted += other.predicted;
+        self.right += other.right;
+    }
+
     /// The share of the predicted boundary that is near the true one; `None` if nothing is
     /// predicted.
     #[must_use]
