@@ -1,9 +1,12 @@
 //! The program as its users meet it: bad input, interruption, prediction.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../common/testing.rs"]
+mod testing;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
     thread::sleep,
     time::Duration,
@@ -13,33 +16,18 @@ use ocellus::{
     candle::{DType, Device, Tensor},
     data::{Image, synthetic::BMode},
 };
-
-/// The example, built beside this test.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let name = format!("breast{}", std::env::consts::EXE_SUFFIX);
-    let program = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(program.is_file(), "first `cargo build --example breast`: no {}", program.display());
-    program
-}
+use testing::text;
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(arguments).stdin(Stdio::null());
-    command
+    testing::command("breast", arguments)
 }
 
 fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
+    testing::succeeds("breast", arguments)
 }
 
-/// Runs, expects failure without a panic, and gives what was said.
 fn fails(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("error: ") && !said.contains("panicked"), "{said}");
-    said
+    testing::fails("breast", arguments)
 }
 
 /// A folder a class with `count` images in each.
@@ -67,10 +55,6 @@ fn write_images(folder: &Path, count: usize, masks: bool) {
             return;
         }
     }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 #[test]
@@ -200,14 +184,12 @@ fn predicts_images_and_folders_and_names_what_it_cannot_read() {
     let place = tempfile::tempdir().unwrap();
     let (data, out) = (place.path().join("data"), place.path().join("out"));
     images(&data, 12);
-    let trained = run(&["train", "--data", text(&data), "--out", text(&out), "--epochs", "1"]);
-    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    run(&["train", "--data", text(&data), "--out", text(&out), "--epochs", "1"]);
     let model = out.join("model.safetensors");
     let seen = place.path().join("seen");
     let benign = data.join("benign");
     let predict = ["predict", "--model", text(&model), "--out", text(&seen), text(&benign)];
     let output = run(&predict);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(lines.lines().count(), 12);
     for line in lines.lines() {
@@ -232,12 +214,9 @@ fn says_whether_the_maps_find_outlined_lesions() {
     let (data, out) = (place.path().join("data"), place.path().join("out"));
     write_images(&data, 12, true);
     let trained = run(&["train", "--data", text(&data), "--out", text(&out), "--epochs", "1"]);
-    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
     assert!(String::from_utf8_lossy(&trained.stdout).contains("outlined lesions"));
     let (model, seen) = (out.join("model.safetensors"), place.path().join("seen"));
-    let evaluated =
-        run(&["evaluate", "--model", text(&model), "--data", text(&data), "--out", text(&seen)]);
-    assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
+    run(&["evaluate", "--model", text(&model), "--data", text(&data), "--out", text(&seen)]);
     let results = fs::read(seen.join("results.json")).unwrap();
     let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
     let found = results["rows"][0]["localization"].as_array().unwrap();

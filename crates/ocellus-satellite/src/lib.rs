@@ -29,6 +29,8 @@
 //! | [`SegmentationNetwork`], [`NetworkConfig`] | either of them, for training, inference and tables |
 //! | [`Config`] | what is trained: [`Config::paper`], [`Config::practical`], [`Config::tiny`] |
 //! | [`Protocol`], [`Refinement`] | how: tiles, samples, descent, refinement; the paper's, and two that cost less |
+//! | [`Segmenter`], [`SegmentConfig`], [`PieceSink`], [`ScenePiece`] | scenes of any size, tile by tile, in bounded memory |
+//! | [`Record`], [`Classified`] | what is segmented of a scene, on disk: a killed run goes on |
 //! | [`DenseCrf`], [`Compatibility`], [`KernelNormalization`] | refines probabilities by a fully connected conditional random field |
 //! | [`CrfBlock`] | the image, or block of a scene, that it looks at |
 //! | [`TABLE_2`], [`TABLE_3`], [`AREAS`], [`AreaScore`] | the published results |
