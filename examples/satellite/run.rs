@@ -31,14 +31,14 @@ impl Preset {
 
     /// Maps of the first layer.
     pub(crate) fn channels(self) -> usize {
-        if self == Self::Tiny { 8 } else { 64 }
+        if self == Self::Tiny { 16 } else { 64 }
     }
 
     /// Sides of the synthetic areas.
     pub(crate) fn synthetic_side(self, quick: bool) -> u32 {
         match (self, quick) {
             (_, true) => 384,
-            (Self::Tiny, false) => 512,
+            (Self::Tiny, false) => 640,
             (Self::Paper | Self::Practical, false) => 1536,
         }
     }

@@ -162,15 +162,15 @@ impl Protocol {
     #[must_use]
     pub const fn tiny() -> Self {
         Self {
-            tile: 91,
-            tile_stride: 60,
-            crop: 64,
-            epochs: 12,
-            patience: 12,
+            tile: 136,
+            tile_stride: 68,
+            crop: 96,
+            epochs: 20,
+            patience: 20,
             learning_rate: 0.02,
-            rate_period: 5,
-            scene_tile: 128,
-            refinement: Refinement::small().with_learning_rate(1e-3).with_epochs(10),
+            rate_period: 8,
+            scene_tile: 192,
+            refinement: Refinement::small().with_learning_rate(2e-3).with_epochs(40),
             ..Self::paper()
         }
     }
