@@ -102,8 +102,8 @@ impl Rasters {
     }
 
     fn write(&mut self, rows: &Classified) -> Result<()> {
-        self.classes.write_rows(&rows.classes)?;
-        Ok(self.probabilities.write_rows(&rows.levels)?)
+        self.classes.write_rows(rows.classes())?;
+        Ok(self.probabilities.write_rows(rows.levels())?)
     }
 
     fn finish(self) -> Result<()> {
@@ -135,7 +135,7 @@ impl Polygons {
     }
 
     fn write(&mut self, rows: &Classified) -> Result<()> {
-        for row in rows.classes.chunks_exact(rows.width) {
+        for row in rows.classes().chunks_exact(rows.width()) {
             self.outlines.push_row(row, &mut |polygon| self.file.write(&polygon))?;
         }
         Ok(())
@@ -179,21 +179,21 @@ impl Small {
 
     /// Takes the pixel in the middle of each block.
     fn add(&mut self, rows: &Classified) {
-        for &class in rows.classes.iter().filter(|&&class| class != NO_DATA) {
+        for &class in rows.classes().iter().filter(|&&class| class != NO_DATA) {
             self.counts[usize::from(class)] += 1;
         }
-        let pixels = rows.classes.len();
-        let last = &rows.levels[rows.levels.len() - pixels..];
-        for y in rows.rows.clone() {
+        let pixels = rows.classes().len();
+        let last = &rows.levels()[rows.levels().len() - pixels..];
+        for y in rows.rows() {
             // The last block may be cut.
             let middle = y - y % self.factor + self.factor / 2;
             if y != middle.min(self.height - 1) {
                 continue;
             }
-            let row = (y - rows.rows.start) * rows.width;
+            let row = (y - rows.rows().start) * rows.width();
             for x in 0..self.width {
-                let at = row + (x * self.factor + self.factor / 2).min(rows.width - 1);
-                self.classes.push(rows.classes[at]);
+                let at = row + (x * self.factor + self.factor / 2).min(rows.width() - 1);
+                self.classes.push(rows.classes()[at]);
                 self.probabilities.push(Classified::probability(last[at]).unwrap_or(f32::NAN));
             }
         }

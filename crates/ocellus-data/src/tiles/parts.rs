@@ -1,9 +1,14 @@
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, atomic, sha256::hex_digest};
+use crate::{
+    Error, Result,
+    atomic::{self, AtomicFile},
+    sha256::hex_digest,
+};
 
 const SETTINGS: &str = "settings.txt";
 
@@ -75,10 +80,12 @@ impl Parts {
     ///
     /// If it cannot be written; then the parts are those of before.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut whole = Vec::with_capacity(bytes.len() + CHECKSUM);
-        whole.extend_from_slice(hex_digest(bytes).as_bytes());
-        whole.extend_from_slice(bytes);
-        atomic::write(&part(&self.folder, self.count), &whole)?;
+        let path = part(&self.folder, self.count);
+        let mut file = AtomicFile::create(&path)?;
+        file.write_all(hex_digest(bytes).as_bytes())
+            .and_then(|()| file.write_all(bytes))
+            .map_err(Error::io(&path))?;
+        file.commit()?;
         self.count += 1;
         Ok(())
     }
@@ -91,15 +98,16 @@ impl Parts {
     pub fn read(&self, index: usize) -> Result<Vec<u8>> {
         let path = part(&self.folder, index);
         let mut whole = fs::read(&path).map_err(Error::io(&path))?;
-        let bytes = whole.split_off(whole.len().min(CHECKSUM));
-        if whole != hex_digest(&bytes).as_bytes() {
+        let (checksum, bytes) = whole.split_at(whole.len().min(CHECKSUM));
+        if checksum != hex_digest(bytes).as_bytes() {
             return Err(Error::Dataset {
                 path,
                 reason: "the file is damaged: remove it and those of higher numbers, and run again"
                     .into(),
             });
         }
-        Ok(bytes)
+        whole.drain(..CHECKSUM);
+        Ok(whole)
     }
 
     /// Removes the parts and their folder, if nothing else is in it.

@@ -28,7 +28,7 @@ use crate::{Error, Result};
 /// segmenter.run(&mut scene, &mut record, &mut |_, _| {})?;
 ///
 /// let first = record.read(0)?;
-/// assert_eq!((first.rows, first.classes[9], first.classes[10]), (0..6, 1, 0));
+/// assert_eq!((first.rows(), first.classes()[9], first.classes()[10]), (0..6, 1, 0));
 /// record.remove()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -72,7 +72,7 @@ impl Record {
     ///
     /// If it is not there yet, or damaged.
     pub fn read(&self, row: usize) -> Result<Classified> {
-        Classified::decode(&self.parts.read(row)?)
+        Classified::from_bytes(self.parts.read(row)?)
     }
 
     /// Whether the whole scene is there.
@@ -106,7 +106,7 @@ impl PieceSink for Record {
 
     fn row_finished(&mut self) -> Result<()> {
         if let Some(rows) = self.rows.take() {
-            self.parts.push(&rows.encode())?;
+            self.parts.push(rows.bytes())?;
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ fn a_run_that_was_broken_off_ends_with_the_same_bytes() {
         let config = SegmentConfig::new(TileConfig::new(32, overlap).with_blend(blend));
         let root = tempfile::tempdir().unwrap();
         let whole = recorded(root.path(), &config);
-        assert_eq!(whole.iter().map(|rows| rows.rows.len()).sum::<usize>(), HEIGHT);
+        assert_eq!(whole.iter().map(|rows| rows.rows().len()).sum::<usize>(), HEIGHT);
         for kept in 0..whole.len() {
             for index in kept..whole.len() {
                 let part = root.path().join(format!("part-{index:06}.bin"));
