@@ -208,9 +208,10 @@ pub(crate) fn annotate(area: &Area, grid: &TileGrid, share: f64, seed: u64) -> R
         Window::new(0, 0, width, height)
     };
     if let [scene] = area.scenes.as_slice() {
-        let side = grid.size as f64;
-        let pixels = share * whole(scene).pixels() as f64;
-        let blocks = ((pixels / (side * side)) as usize).clamp(1, 3);
+        // A block holds a tile at least, which may be more than that share of a small scene.
+        let (all, tile) = (whole(scene).pixels() as f64, f64::from(grid.size + 1).powi(2));
+        let share = share.max(tile / all);
+        let blocks = ((share * all / tile) as usize).clamp(1, 3);
         let regions = Refinement::new(share, blocks).with_seed(seed).choose(&**scene)?;
         return Ok(Annotated { share: regions.share(), regions: vec![regions] });
     }
