@@ -58,6 +58,21 @@ pub trait Backbone {
         self.features_t(x, false)
     }
 
+    /// The features at those of the [`stages`](Self::stages) alone, in the order asked for, in
+    /// evaluation mode. Networks stop behind the last stage that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`features`](Self::features), and if there is no such stage.
+    fn stage_features(&self, x: &Tensor, stages: &[usize]) -> Result<Vec<Tensor>> {
+        let all = self.features(x)?;
+        let tap = |&stage: &usize| match all.get(stage) {
+            Some(features) => Ok(features.clone()),
+            None => candle_core::bail!("stage {stage}: there are {}, from 0", all.len()),
+        };
+        stages.iter().map(tap).collect()
+    }
+
     /// The features at each scale, in training or evaluation mode.
     ///
     /// # Errors

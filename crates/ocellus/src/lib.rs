@@ -20,6 +20,7 @@
 //! | [`losses`] | | losses that take logits and add up to ensembles, those of segmentation too |
 //! | [`metrics`] | | counts, curves, calibration, intervals, paired tests, boundaries and objects of segmentations |
 //! | `train` | `train` | optimizers, schedules, `fit` |
+//! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `figures` | `figures` | figures and the HTML report |
@@ -32,6 +33,8 @@
 
 pub use candle_core as candle;
 pub use candle_nn as nn;
+#[cfg(feature = "anomaly")]
+pub use ocellus_anomaly as anomaly;
 #[cfg(feature = "backbones")]
 pub use ocellus_backbones as backbones;
 #[cfg(feature = "breast")]

@@ -192,6 +192,10 @@ impl Backbone for ResNet {
         &self.stages
     }
 
+    fn stage_features(&self, x: &Tensor, stages: &[usize]) -> Result<Vec<Tensor>> {
+        self.features_at(x, stages, false)
+    }
+
     fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>> {
         let all: Vec<usize> = (0..self.stages.len()).collect();
         self.features_at(x, &all, train)
@@ -259,6 +263,7 @@ mod tests {
         for (tap, stage) in taps.iter().zip([3, 0, 3]) {
             assert_close(tap, &stages[stage], 0.)?;
         }
+        assert_close(&resnet.stage_features(&x, &[2])?[0], &stages[2], 0.)?;
         assert_close(&resnet.forward_t(&x, false)?, &stages[4], 0.)?;
         assert!(resnet.features_at(&x, &[], false)?.is_empty());
         Ok(())

@@ -192,6 +192,15 @@ impl Backbone for Vgg {
         &self.stages
     }
 
+    fn stage_features(&self, x: &Tensor, stages: &[usize]) -> Result<Vec<Tensor>> {
+        let layers = self.config.stage_layers();
+        if let Some(stage) = stages.iter().find(|stage| **stage >= layers.len()) {
+            bail!("stage {stage}: a VGG's stages are 0 to {}", layers.len() - 1)
+        }
+        let taps: Vec<usize> = stages.iter().map(|&stage| layers[stage]).collect();
+        self.features_at(x, &taps, false)
+    }
+
     fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>> {
         self.features_at(x, &self.config.stage_layers(), train)
     }
@@ -294,6 +303,8 @@ mod tests {
         let taps = vgg.features_at(&x, &[30, 22, 30], false)?;
         assert_close(&taps[0], &stages[5], 0.)?;
         assert_close(&taps[1], &stages[3], 0.)?;
+        assert_close(&vgg.stage_features(&x, &[3])?[0], &stages[3], 0.)?;
+        assert!(vgg.stage_features(&x, &[6]).is_err());
         assert_close(&taps[2], &stages[5], 0.)?;
         assert_close(&vgg.forward_range(&taps[1], 23..31, false)?, &taps[0], 0.)?;
         assert_close(&vgg.forward_range(&x, 0..0, false)?, &x, 0.)?;

@@ -1,0 +1,5 @@
+#[allow(clippy::module_inception, reason = "a file is its concept")]
+mod detector;
+mod file;
+
+pub use detector::{AnomalyDetector, Detector};

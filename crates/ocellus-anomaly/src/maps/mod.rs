@@ -1,0 +1,5 @@
+mod map_config;
+mod smoothing;
+
+pub use map_config::{MapConfig, Upsampling};
+pub use smoothing::Smoothing;

@@ -1,0 +1,19 @@
+use super::{FeatureModel, State};
+use crate::{Error, PadimModel, Result};
+
+type Restore = fn(&State) -> Result<Box<dyn FeatureModel>>;
+
+/// Every kind of detector by its name in files: one row each.
+const KINDS: [(&str, Restore); 1] =
+    [(PadimModel::KIND, |state| Ok(Box::new(PadimModel::restore(state)?)))];
+
+/// What was learned, from the state that [`FeatureModel::save`] wrote.
+pub(crate) fn restore(kind: &str, state: &State) -> Result<Box<dyn FeatureModel>> {
+    match KINDS.iter().find(|(name, _)| *name == kind) {
+        Some((_, restore)) => restore(state),
+        None => {
+            let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            Err(Error::Value(format!("is a detector `{kind}`, but known are {}", known.join(", "))))
+        }
+    }
+}

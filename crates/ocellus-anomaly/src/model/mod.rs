@@ -1,0 +1,11 @@
+mod check;
+mod evidence;
+mod feature_model;
+mod kinds;
+mod state;
+
+pub(crate) use check::check_features;
+pub use evidence::{Evidence, FeatureKind, ScaleEvidence, Scores};
+pub use feature_model::{FeatureModel, FitFeatures};
+pub(crate) use kinds::restore;
+pub use state::State;
