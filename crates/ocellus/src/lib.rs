@@ -22,6 +22,7 @@
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
+//! | `cluster` | `cluster` | scaling of feature vectors, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
@@ -39,6 +40,8 @@ pub use ocellus_anomaly as anomaly;
 pub use ocellus_backbones as backbones;
 #[cfg(feature = "breast")]
 pub use ocellus_breast as breast;
+#[cfg(feature = "cluster")]
+pub use ocellus_cluster as cluster;
 #[cfg(feature = "data")]
 pub use ocellus_data as data;
 #[cfg(feature = "figures")]

@@ -1,0 +1,54 @@
+//! Reduction and clustering of feature vectors on `ndarray`, for `f32` and `f64`.
+//!
+//! ```
+//! use ndarray::array;
+//! use ocellus_cluster::{Fit, StandardScaler, Transform};
+//!
+//! let x = array![[0., 10.], [2., 30.]];
+//! let model = StandardScaler::default().fit(x.view())?;
+//! assert_eq!(model.transform(x.view())?, array![[-1., -1.], [1., 1.]]);
+//! # Ok::<(), ocellus_cluster::Error>(())
+//! ```
+//!
+//! # Items
+//!
+//! | Scaling | What it does |
+//! | --- | --- |
+//! | [`StandardScaler`] | mean 0 and standard deviation 1 for each feature |
+//! | [`MinMaxScaler`] | smallest and largest value of each feature to the ends of a range |
+//!
+//! | Foundations | What it is |
+//! | --- | --- |
+//! | [`Fit`], [`FitLabeled`] | settings and samples to a model |
+//! | [`Transform`], [`Predict`] | a model and samples to features, or to indices |
+//! | [`Float`] | `f32` or `f64` |
+//! | [`linalg`] | products and decompositions |
+//! | [`Error`](enum@Error) | what was wrong, where, and what to do |
+//!
+//! # Rules
+//!
+//! - **Samples are rows.** An estimator holds settings, `fit` returns a model: an unfitted model does
+//!   not exist.
+//! - **Same seed, same bits**, at any number of threads: work is cut by sizes alone, partial sums are
+//!   added in a fixed order.
+//! - **Bad data are errors**, not NaN: what is not finite is found before anything is computed.
+//!
+//! # Features
+//!
+//! - `serde`: derives `Serialize` and `Deserialize` for settings and models.
+
+#![expect(clippy::doc_markdown, reason = "AᵀA is a formula, not code")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod check;
+mod error;
+mod estimator;
+mod float;
+pub mod linalg;
+mod moments;
+mod scaling;
+
+pub use error::{Error, Result};
+pub use estimator::{Fit, FitLabeled, Predict, Transform};
+pub use float::Float;
+pub use scaling::{MinMaxModel, MinMaxScaler, StandardModel, StandardScaler};
