@@ -45,6 +45,8 @@
 //! | Maps | What it is |
 //! | --- | --- |
 //! | [`Localization`] | whether an attention or saliency map finds a region: pointing game, energy, AUROC of pixels |
+//! | [`PixelScores`], [`PixelCurve`] | anomaly maps against defects, map by map: AUROC, average precision and best F-beta of pixels, overlap with regions (PRO) |
+//! | [`OverlapCurve`] | per-region overlap up to a false positive rate, and the area under it (AUPRO) |
 //! | [`Pixels`] | true and predicted classes of an image, or of some rows of a scene, for [`ConfusionMatrix::add_pixels`] and what follows |
 //! | [`BoundaryCounts`], [`BoundaryMatcher`] | boundary F1 within a tolerance, of an image or a scene: see [`BoundaryConfig`] |
 //! | [`ObjectScores`], [`ObjectMatcher`] | precision and recall of connected objects, such as buildings: see [`ObjectConfig`], [`Connectivity`] |
@@ -54,6 +56,7 @@
 //! | [`wilson_interval`] | of a proportion |
 //! | [`mean_interval`] | of a mean over folds or seeds |
 //! | [`DeLong`] | of an AUROC, without resampling |
+//! | [`Agreement`] | of accuracy and kappa, by bootstrap |
 //! | [`bootstrap`] | of anything: plain, stratified or by groups; percentile or BCa |
 //!
 //! | Tests of two models | What it compares |
@@ -75,7 +78,7 @@
 //! - **Many classes** come as indices from 0 and as one row-major slice `(samples, classes)`.
 //! - **Scenes** of any size come in bands of rows, from the top: [`BoundaryMatcher`] and
 //!   [`ObjectMatcher`] give exactly what the whole image gives, in bounded memory.
-//! - **Merging**: [`BinaryCounts`], [`ConfusionMatrix`], [`BrierScore`], [`LogLoss`] and
+//! - **Merging**: [`BinaryCounts`], [`ConfusionMatrix`], [`PixelScores`], [`BrierScore`], [`LogLoss`] and
 //!   [`CalibrationBins`] take data batch by batch and merge. Everything that ranks (AUROC, average
 //!   precision, curves, thresholds, DeLong) and the bootstrap need all scores at once.
 //! - **Time** is linear, and O(n log n) where scores are sorted; 10⁶ scores rank in about 0.1 s.
@@ -101,6 +104,7 @@ mod golden;
 mod intervals;
 mod localization;
 mod probability;
+mod regions;
 mod scenes;
 mod special;
 
@@ -116,14 +120,15 @@ pub use curves::{
 };
 pub use error::{Error, Result};
 pub use intervals::{
-    BootstrapConfig, BootstrapInterval, BootstrapMethod, Interval, Resampling, bootstrap, gather,
-    mean_interval, wilson_interval,
+    Agreement, BootstrapConfig, BootstrapInterval, BootstrapMethod, Interval, Resampling,
+    bootstrap, gather, mean_interval, wilson_interval,
 };
 pub use localization::Localization;
 pub use probability::{
     BrierScore, CalibrationBins, LogLoss, ReliabilityBin, brier_score_multiclass,
     log_loss_multiclass, top_k_accuracy, top_label,
 };
+pub use regions::{OverlapCurve, PixelCurve, PixelScores};
 pub use scenes::{
     BoundaryConfig, BoundaryCounts, BoundaryMatcher, Connectivity, ObjectConfig, ObjectMatcher,
     ObjectScores, Pixels,

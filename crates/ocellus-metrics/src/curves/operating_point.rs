@@ -39,11 +39,15 @@ pub struct OperatingPoint {
 ///
 /// O(n log n).
 pub fn max_f_beta_threshold(labels: &[bool], scores: &[f64], beta: f64) -> Result<OperatingPoint> {
+    max_f_beta(&Sweep::new("the maximum F-beta threshold", labels, scores)?, beta)
+}
+
+/// The best F-beta of a sweep.
+pub(crate) fn max_f_beta(sweep: &Sweep, beta: f64) -> Result<OperatingPoint> {
     if !(beta >= 0. && beta.is_finite()) {
         return Err(Error::setting("beta", beta, "give a finite number, not negative"));
     }
-    let sweep = Sweep::new("the maximum F-beta threshold", labels, scores)?;
-    best(&sweep, |counts| counts.f_beta(beta))
+    best(sweep, |counts| counts.f_beta(beta))
 }
 
 /// The threshold of the greatest sensitivity + specificity; the highest of equally good ones.

@@ -105,14 +105,18 @@ impl PrCurve {
 ///
 /// O(n log n) for n scores, which it needs all at once.
 pub fn average_precision(labels: &[bool], scores: &[f64]) -> Result<f64> {
-    let sweep = Sweep::new("average precision", labels, scores)?;
+    Ok(mean_precision(&Sweep::new("average precision", labels, scores)?))
+}
+
+/// Average precision of a sweep.
+pub(crate) fn mean_precision(sweep: &Sweep) -> f64 {
     let mut found = 0;
     let mut sum = 0.;
     for step in &sweep.steps {
         sum += (step.tp - found) as f64 * (step.tp as f64 / (step.tp + step.fp) as f64);
         found = step.tp;
     }
-    Ok(sum / sweep.positives as f64)
+    sum / sweep.positives as f64
 }
 
 #[cfg(test)]

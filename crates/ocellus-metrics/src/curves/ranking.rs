@@ -33,7 +33,8 @@ pub fn auroc(labels: &[bool], scores: &[f64]) -> Result<f64> {
     Ok(area(&Sweep::new("AUROC", labels, scores)?))
 }
 
-fn area(sweep: &Sweep) -> f64 {
+/// The area under the ROC of a sweep.
+pub(crate) fn area(sweep: &Sweep) -> f64 {
     let (mut twice_wins, mut tp, mut fp) = (0u128, 0, 0);
     for step in &sweep.steps {
         let positives = (step.tp - tp) as u128;

@@ -1,7 +1,7 @@
 use crate::{BinaryCounts, Result, check};
 
 /// One distinct score: the counts if it were the threshold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) threshold: f64,
     pub(crate) tp: usize,
@@ -9,7 +9,7 @@ pub(crate) struct Step {
 }
 
 /// All thresholds that tell scores apart, from the highest to the lowest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sweep {
     pub(crate) positives: usize,
     pub(crate) negatives: usize,

@@ -1,3 +1,4 @@
+mod agreement;
 mod bca;
 mod bootstrap;
 mod interval;
@@ -5,6 +6,7 @@ mod mean;
 mod quantile;
 mod wilson;
 
+pub use agreement::Agreement;
 pub use bootstrap::{
     BootstrapConfig, BootstrapInterval, BootstrapMethod, Resampling, bootstrap, gather,
 };

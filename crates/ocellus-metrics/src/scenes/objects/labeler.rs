@@ -3,41 +3,41 @@ use crate::scenes::pixels::INSIDE;
 
 /// Pixels of a row that belong to one object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Run {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     /// An index into the objects, or into what was merged into one.
-    pub(super) object: usize,
+    pub(crate) object: usize,
 }
 
 /// An object, or a part of one that has since been found to be another's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Object {
+pub(crate) struct Object {
     parent: usize,
-    pub(super) area: u64,
+    pub(crate) area: u64,
     /// Its first pixel, in the order of rows.
-    pub(super) first: u64,
+    pub(crate) first: u64,
 }
 
 /// Finds the connected components of rows that come one after another.
 #[derive(Debug)]
-pub(super) struct Labeler {
+pub(crate) struct Labeler {
     /// How many columns beside a run those of the next row may lie.
     reach: usize,
-    pub(super) objects: Vec<Object>,
+    pub(crate) objects: Vec<Object>,
     /// The runs of the last row.
-    pub(super) runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
     above: Vec<Run>,
 }
 
 impl Labeler {
-    pub(super) fn new(connectivity: Connectivity) -> Self {
+    pub(crate) fn new(connectivity: Connectivity) -> Self {
         let reach = usize::from(connectivity == Connectivity::Eight);
         Self { reach, objects: Vec::new(), runs: Vec::new(), above: Vec::new() }
     }
 
     /// Takes the next row, the first pixel of which is `first` of the scene's.
-    pub(super) fn push(&mut self, states: &[u8], first: u64) {
+    pub(crate) fn push(&mut self, states: &[u8], first: u64) {
         std::mem::swap(&mut self.runs, &mut self.above);
         self.runs.clear();
         let (mut left, mut start) = (0, 0);
@@ -76,7 +76,7 @@ impl Labeler {
     }
 
     /// The object that a part belongs to now.
-    pub(super) fn root(&mut self, mut part: usize) -> usize {
+    pub(crate) fn root(&mut self, mut part: usize) -> usize {
         while self.objects[part].parent != part {
             let grandparent = self.objects[self.objects[part].parent].parent;
             self.objects[part].parent = grandparent;
@@ -99,13 +99,13 @@ impl Labeler {
     }
 
     /// Whether each entry is an object, not a part that belongs to one.
-    pub(super) fn is_root(&self, index: usize) -> bool {
+    pub(crate) fn is_root(&self, index: usize) -> bool {
         self.objects[index].parent == index
     }
 
     /// Keeps the objects that `keep` says, and returns their new indices; the runs of the last row
     /// must be of kept ones.
-    pub(super) fn retain(&mut self, keep: &[bool]) -> Vec<usize> {
+    pub(crate) fn retain(&mut self, keep: &[bool]) -> Vec<usize> {
         for i in 0..self.runs.len() {
             self.runs[i].object = self.root(self.runs[i].object);
         }

@@ -5,5 +5,6 @@ mod overlaps;
 mod scores;
 
 pub use config::{Connectivity, ObjectConfig};
+pub(crate) use labeler::{Labeler, Run};
 pub use matcher::ObjectMatcher;
 pub use scores::ObjectScores;
