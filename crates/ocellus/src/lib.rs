@@ -18,7 +18,7 @@
 //! | [`params`] | | weights: named, seeded, freezable, loaded with a report |
 //! | [`layers`] | | attention gates, residual units, blocks, batch normalization, seeded dropout |
 //! | [`losses`] | | losses that take logits and add up to ensembles, those of segmentation too |
-//! | [`metrics`] | | counts, curves, calibration, intervals, paired tests, boundaries and objects of segmentations |
+//! | [`metrics`] | | counts, curves, calibration, intervals, paired tests, boundaries and objects of segmentations, anomaly maps |
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |

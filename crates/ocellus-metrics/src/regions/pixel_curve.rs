@@ -152,7 +152,7 @@ impl PixelCurve {
     ///
     /// # References
     ///
-    /// 1. P. Bergmann et al. *The MVTec anomaly detection dataset.* IJCV 129 (2021), section 5.2.
+    /// 1. P. Bergmann et al. *The MVTec anomaly detection dataset.* IJCV 129 (2021).
     ///    <https://doi.org/10.1007/s11263-020-01400-4>
     pub fn aupro(&self, limit: f64) -> Result<f64> {
         Ok(self.overlap_curve(limit)?.area())
