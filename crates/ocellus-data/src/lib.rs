@@ -1,5 +1,5 @@
 //! Images to tensors: data set readers, leak-free splits, augmentation, parallel loading,
-//! simulated ultrasound and satellite scenes.
+//! simulated ultrasound, OCTA and satellite scenes.
 //!
 //! # Example
 //!
@@ -43,6 +43,8 @@
 //! | [`Resize`], [`Filter`], [`Fit`] | Resizing: antialiased, as PyTorch interpolates, padded or cropped |
 //! | [`Normalize`], [`ChannelStatistics`] | Scales: per image, per training set, constants |
 //! | [`ImageFolder`], [`CsvLabels`], [`Busi`], [`DatasetB`] | Readers of published layouts; they give a [`SampleSet`] of [`Sample`]s |
+//! | [`OctaIqa`], [`Drimdb`], [`Octa500`] | Retinal images with and without quality grades |
+//! | [`Mvtec`], [`MagneticTiles`] | Normal images, and others with masks of their defects |
 //! | [`NearDuplicates`] | Finds images that a split must not part |
 //! | [`Fingerprint`] | Which data a result was computed on |
 //! | [`Splitter`], [`Fractions`], [`Holdout`], [`Fold`] | Stratified, grouped, nested splits |
@@ -56,7 +58,7 @@
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
-//! | [`synthetic`] | Simulated B-mode images and satellite scenes with masks |
+//! | [`synthetic`] | Simulated B-mode images, OCTA images of known quality, satellite scenes; degradations of real images |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows; GeoTIFF written by rows |
 //! | [`geo`] | Where scenes lie on the ground; class maps as GeoJSON, footprints as masks, UTM |
 //! | [`Error`], [`Result`] | What can go wrong |
@@ -87,8 +89,8 @@ pub use error::{Error, Result};
 pub use image::{Alpha, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Resize};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
 pub use readers::{
-    Busi, CsvLabels, DatasetB, Fingerprint, ImageFolder, NearDuplicates, PairFiles, PairSet,
-    Sample, SampleSet, ScenePairs,
+    Busi, CsvLabels, DatasetB, Drimdb, Fingerprint, ImageFolder, MagneticTiles, Mvtec,
+    NearDuplicates, Octa500, OctaIqa, PairFiles, PairSet, Sample, SampleSet, ScenePairs,
 };
 pub use samples::{
     IGNORED, Jitter, LabeledImage, LabeledScene, MaskCoding, PatchDraw, PreparedTiles, Refinement,

@@ -60,6 +60,12 @@ impl Random {
         radius * cos
     }
 
+    /// About standard normal, within ±3.45, at a tenth of the cost: the sum of four bytes.
+    pub(crate) fn grain(&mut self) -> f32 {
+        let sum: u32 = self.rng.next_u32().to_le_bytes().iter().map(|&byte| u32::from(byte)).sum();
+        (sum as f32 - 510.) * (1. / 147.799_86)
+    }
+
     /// Fisher and Yates's shuffle.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -74,11 +80,13 @@ mod tests {
 
     #[test]
     fn normal_numbers_have_mean_0_and_variance_1() {
-        let mut random = Random::keyed(1, 2, 3, 4);
-        let draws: Vec<f64> = (0..100_000).map(|_| f64::from(random.normal())).collect();
-        let mean = draws.iter().sum::<f64>() / 1e5;
-        let var = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.01 && (var - 1.).abs() < 0.02, "{mean} {var}");
+        for draw in [Random::normal, Random::grain] {
+            let mut random = Random::keyed(1, 2, 3, 4);
+            let draws: Vec<f64> = (0..100_000).map(|_| f64::from(draw(&mut random))).collect();
+            let mean = draws.iter().sum::<f64>() / 1e5;
+            let var = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
+            assert!(mean.abs() < 0.01 && (var - 1.).abs() < 0.02, "{mean} {var}");
+        }
     }
 
     #[test]

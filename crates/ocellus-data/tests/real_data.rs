@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use candle_core::Device;
 use ocellus_data::{
-    Augment, Busi, Cached, ChannelStatistics, Color, Dataset, Image, ImageFiles, LabeledImage,
-    LabeledScene, Loader, LoaderConfig, NearDuplicates, Preprocess, Sampling, ScenePairs, Splitter,
+    Augment, Busi, Cached, ChannelStatistics, Color, Dataset, DecodeConfig, Drimdb, Image,
+    ImageFiles, LabeledImage, LabeledScene, Loader, LoaderConfig, MagneticTiles, NearDuplicates,
+    Octa500, Preprocess, Sampling, ScenePairs, Splitter,
     raster::Window,
+    synthetic::{Graded, Octa, OctaField, OctaGrade},
 };
 
 fn folder(name: &str) -> Option<PathBuf> {
@@ -142,4 +144,103 @@ fn aerial_buildings_are_read_with_their_cities() {
         let name = pair.image.file_name().unwrap().to_str().unwrap();
         assert!((f64::from(share) - stated[name]).abs() < 1e-4, "{name}: {share}");
     }
+}
+
+#[test]
+fn drimdb_has_three_grades() {
+    let Some(root) = folder("drimdb") else { return };
+    let set = Drimdb::open(&root).unwrap();
+    assert_eq!(set.class_counts(), [125, 69, 22]);
+    let good = set.of_class("good").unwrap();
+    let files = ImageFiles::new(good, Preprocess::new(64, 64));
+    assert_eq!(files.load(0).unwrap().image.dims(), (3, 64, 64));
+}
+
+#[test]
+fn magnetic_tiles_keep_their_groups_and_masks() {
+    let Some(root) = folder("magnetic_tile") else { return };
+    let set = MagneticTiles::open(&root).unwrap();
+    assert_eq!(set.class_counts(), [952, 115, 85, 57, 32, 103]);
+    assert!(set.samples.iter().all(|sample| (sample.label == 0) == sample.masks.is_empty()));
+    assert!(set.samples.iter().all(|sample| sample.group.is_some()));
+
+    // The shares of defective pixels that the set's own table states.
+    let table = std::fs::read_to_string(root.join("labels.csv")).unwrap();
+    let stated: BTreeMap<&str, f64> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|cells| (cells[0], cells[5].parse().unwrap()))
+        .collect();
+    for sample in set.samples.iter().filter(|sample| sample.label > 0).step_by(7) {
+        let mask = sample.read_mask(&DecodeConfig::default()).unwrap().unwrap();
+        let share = f64::from(mask.data().iter().sum::<f32>()) / mask.data().len() as f64;
+        let name = set.relative(&sample.path);
+        assert!((share - stated[name.as_str()]).abs() < 1e-4, "{name}: {share}");
+    }
+    let groups = set.group_ids();
+    for fold in Splitter::of(&set).with_seed(1).k_fold(4).unwrap() {
+        assert!(fold.test.iter().all(|&t| fold.train.iter().all(|&i| groups[i] != groups[t])));
+    }
+}
+
+/// Mean brightness, and the power of details of 3 to 12 pixels, of images of 304 pixels.
+fn looks(images: &[Image]) -> [f64; 2] {
+    let mut looks = [0.; 2];
+    for image in images {
+        let data = image.data();
+        looks[0] += data.iter().map(|&v| f64::from(v)).sum::<f64>() / data.len() as f64;
+        // A pixel against the mean of those 3 away.
+        let (mut power, mut count) = (0., 0.);
+        for y in 3..image.height() - 3 {
+            for x in 3..image.width() - 3 {
+                let at = |y: usize, x: usize| f64::from(image.get(0, y, x));
+                let around = at(y - 3, x) + at(y + 3, x) + at(y, x - 3) + at(y, x + 3);
+                power += (at(y, x) - 0.25 * around).powi(2);
+                count += 1.;
+            }
+        }
+        looks[1] += power / count;
+    }
+    looks.map(|sum| sum / images.len() as f64)
+}
+
+#[test]
+fn synthetic_octa_looks_about_as_real_ones_do() {
+    let Some(root) = folder("octa500_3m") else { return };
+    let set = Octa500::open(&root).unwrap();
+    assert_eq!(set.len(), 150);
+    assert_eq!(Octa500::new(&root).read_part("val").unwrap().len(), 10);
+    assert!(set.samples.iter().all(|sample| sample.masks.len() == 1));
+    let files = ImageFiles::new(set, Preprocess::default().with_color(Color::Gray));
+    let real: Vec<Image> =
+        (0..files.len()).step_by(15).map(|i| files.load(i).unwrap().image).collect();
+    let generator = Octa::new(OctaField::ThreeMm).with_shares([1., 0., 0.]);
+    let drawn: Vec<Image> = (0..10).map(|i| generator.example(i).unwrap().image).collect();
+    let (real, drawn) = (looks(&real), looks(&drawn));
+    eprintln!("brightness and detail: real {real:.3?}, drawn {drawn:.3?}");
+    assert!((real[0] - drawn[0]).abs() < 0.1);
+    assert!((0.5..2.).contains(&(drawn[1] / real[1])));
+}
+
+#[test]
+fn real_octa_is_spoiled_to_three_grades() {
+    let Some(root) = folder("octa500_3m") else { return };
+    let set = Octa500::new(&root).read_part("val").unwrap();
+    let files = Arc::new(ImageFiles::new(set, Preprocess::default().with_color(Color::Gray)));
+    let graded = Graded::new(files.clone(), 3).unwrap();
+    let mut seen = [0; 3];
+    for index in 0..graded.len() {
+        let (before, after) = (files.load(index).unwrap(), graded.load(index).unwrap());
+        let pairs = before.image.data().iter().zip(after.image.data());
+        let change = pairs.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>()
+            / before.image.data().len() as f64;
+        let grade = graded.grade(index);
+        seen[grade.label()] += 1;
+        eprintln!("{}: {change:.3}", graded.name(index));
+        assert!(change < 0.5 && after.image.dims() == before.image.dims());
+        assert_eq!(after.label, grade.label());
+        assert!(grade == OctaGrade::Outstanding || change > 0.02);
+    }
+    assert!(seen.iter().all(|&n| n >= 2), "{seen:?}");
 }

@@ -18,6 +18,9 @@
 //! | [`CalibrationPlot`] | a reliability diagram above a histogram |
 //! | [`TrainingPlot`] | losses, metrics and learning rate over the epochs |
 //! | [`BarPlot`] | bars in groups with error bars |
+//! | [`ScatterPlot`] | points in a plane, colored by class, shaped by cluster |
+//! | [`DendrogramPlot`] | how clusters were merged, and of what classes they are |
+//! | [`GridPlot`] | numbers in rows and columns, colored by value |
 //! | [`ScorePlot`] | the distribution of scores of each class, with the threshold |
 //! | [`ImagePlot`] | an image, alone or with a map over it, with outlines of masks and of the map |
 //! | [`OverlayPlot`] | an image, a map, and the map over the image, with the outline of a mask |
@@ -51,8 +54,9 @@ pub use figure::Figure;
 pub use panels::Panels;
 pub use picture::Picture;
 pub use plot::{
-    BarPlot, CalibrationCurve, CalibrationPlot, ConfusionPlot, GalleryPlot, ImagePlot, OverlayPlot,
-    PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Tile, TrainingPanel, TrainingPlot,
+    BarPlot, CalibrationCurve, CalibrationPlot, ConfusionPlot, DendrogramPlot, GalleryPlot,
+    GridPlot, ImagePlot, OverlayPlot, PrCurve, PrPlot, RocCurve, RocPlot, ScatterPlot, ScorePlot,
+    Tile, TrainingPanel, TrainingPlot,
 };
 pub use report::{Best, Cell, Report, Section, Table};
 pub use style::{Color, Colormap};

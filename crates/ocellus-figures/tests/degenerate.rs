@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use ocellus_figures::{
-    BarPlot, CalibrationCurve, CalibrationPlot, Cell, ConfusionPlot, Figure, GalleryPlot,
-    ImagePlot, OverlayPlot, Panels, Picture, PrCurve, PrPlot, Report, Result, RocCurve, RocPlot,
-    ScorePlot, Section, Table, Tile, TrainingPanel, TrainingPlot,
+    BarPlot, CalibrationCurve, CalibrationPlot, Cell, ConfusionPlot, DendrogramPlot, Figure,
+    GalleryPlot, GridPlot, ImagePlot, OverlayPlot, Panels, Picture, PrCurve, PrPlot, Report,
+    Result, RocCurve, RocPlot, ScatterPlot, ScorePlot, Section, Table, Tile, TrainingPanel,
+    TrainingPlot,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -64,6 +65,32 @@ proptest! {
         let bars = BarPlot::new(&groups).with_series(&name, &x).with_series("b", &x);
         check(bars.with_series_intervals("c", &x, &points).draw());
         check(ScorePlot::new(&name).with_class(&name, &x).with_class("b", &y).draw());
+    }
+
+    #[test]
+    fn points_and_trees(
+        name in ".{0,12}",
+        points in vec((number(), number()), 0..6),
+        clusters in vec(0usize..9, 0..6),
+        merges in vec((0usize..9, 0usize..9, number()), 0..6),
+        height in number(),
+    ) {
+        let scatter = ScatterPlot::new(&name, "y").with_group(&name, &points);
+        check(scatter.clone().with_clusters(&clusters).draw());
+        check(scatter.with_group("b", &points).with_centers(&points).draw());
+        let chain: Vec<_> = merges
+            .iter()
+            .enumerate()
+            .map(|(i, merge)| (if i == 0 { 0 } else { merges.len() + i }, i + 1, merge.2))
+            .collect();
+        for merges in [&merges, &chain] {
+            let labels: Vec<usize> = (0..=merges.len()).map(|i| i % 2).collect();
+            let tree = DendrogramPlot::new(merges).with_title(&name).with_leaves(3);
+            check(tree.clone().with_cut(height).draw());
+            check(tree.with_classes(&["a", &name], &labels).draw());
+        }
+        let values: Vec<_> = points.iter().map(|p| Some(p.0)).collect();
+        check(GridPlot::new(&["a", &name], &[&name], &values).draw());
     }
 
     #[test]

@@ -219,15 +219,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{DecodeConfig, Image};
-
-    fn touch(root: &Path, names: &[&str]) {
-        for name in names {
-            let path = root.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-    }
+    use crate::{DecodeConfig, Image, readers::scan::touch};
 
     #[test]
     fn merges_the_masks_of_the_published_layout() {

@@ -8,7 +8,7 @@ use crate::{
     Error, Result, Sample, SampleSet,
     readers::{
         folder::mask_of,
-        scan::{folders, images, name, require_folder, stem},
+        scan::{child, images, require_folder, stem},
         table::Table,
     },
 };
@@ -186,11 +186,6 @@ fn key(name: &str) -> String {
         true => name.trim_start_matches('0').to_owned(),
         false => name.to_ascii_lowercase(),
     }
-}
-
-/// The folder of that name, whatever its case.
-fn child(folder: &Path, wanted: &str) -> Result<Option<PathBuf>> {
-    Ok(folders(folder)?.into_iter().find(|path| name(path).eq_ignore_ascii_case(wanted)))
 }
 
 #[cfg(test)]

@@ -63,6 +63,30 @@ impl ImageFolder {
         Self::new(root).read()
     }
 
+    /// Lists all images in the folder and those below as one class without a meaning, `image`: what
+    /// nobody has labeled yet. The masks' folder is left out, and its masks are found.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is missing or has no images.
+    pub fn read_unlabeled(&self) -> Result<SampleSet> {
+        require_folder(&self.root)?;
+        let (base, masks) = self.folders();
+        let found = images(&base, true)?.into_iter().filter(|path| !path.starts_with(&masks));
+        let sample = |path: PathBuf| {
+            let masks = mask_of(&path, &base, &masks).into_iter().collect();
+            Sample { masks, ..Sample::new(path, 0) }
+        };
+        SampleSet::of_one_class(&self.root, "image", found.map(sample).collect())
+    }
+
+    /// Where the images and where the masks lie.
+    fn folders(&self) -> (PathBuf, PathBuf) {
+        let inner = self.root.join("images");
+        let base = if inner.is_dir() { inner } else { self.root.clone() };
+        (base, self.masks.clone().unwrap_or_else(|| self.root.join("masks")))
+    }
+
     /// Lists the images. None is opened.
     ///
     /// # Errors
@@ -71,9 +95,7 @@ impl ImageFolder {
     /// class alone.
     pub fn read(&self) -> Result<SampleSet> {
         require_folder(&self.root)?;
-        let inner = self.root.join("images");
-        let base = if inner.is_dir() { inner } else { self.root.clone() };
-        let masks = self.masks.clone().unwrap_or_else(|| self.root.join("masks"));
+        let (base, masks) = self.folders();
         let folders: Vec<PathBuf> =
             folders(&base)?.into_iter().filter(|folder| *folder != masks).collect();
         if folders.is_empty() {
@@ -111,14 +133,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    fn touch(root: &Path, names: &[&str]) {
-        for name in names {
-            let path = root.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-    }
+    use crate::readers::scan::touch;
 
     #[test]
     fn reads_classes_sorted_and_ignores_other_files() {
@@ -139,6 +154,22 @@ mod tests {
         let set = ImageFolder::open(root.path()).unwrap();
         assert_eq!(set.samples[0].masks, [root.path().join("masks/a/1.png")]);
         assert!(set.samples[1].masks.is_empty());
+    }
+
+    #[test]
+    fn reads_images_without_labels() {
+        let root = tempfile::tempdir().unwrap();
+        touch(root.path(), &["1.jpg", "deep/2.png", "masks/1.png", "note.txt"]);
+        let set = ImageFolder::new(root.path()).read_unlabeled().unwrap();
+        let paths: Vec<_> = set.samples.iter().map(|s| set.relative(&s.path)).collect();
+        assert_eq!(
+            (paths, set.classes.len()),
+            (vec!["1.jpg".to_owned(), "deep/2.png".to_owned()], 1)
+        );
+        assert_eq!(set.samples[0].masks, [root.path().join("masks/1.png")]);
+        let empty = tempfile::tempdir().unwrap();
+        let error = ImageFolder::new(empty.path()).read_unlabeled().unwrap_err().to_string();
+        assert!(error.contains("no images"), "{error}");
     }
 
     #[test]

@@ -99,7 +99,38 @@ impl SampleSet {
         Ok(set)
     }
 
+    /// A set of one class alone, sorted by path: images without labels, or the normal ones that an
+    /// anomaly detector learns from. Every sample's label becomes 0.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, or a path comes twice.
+    pub fn of_one_class(
+        root: impl Into<PathBuf>,
+        class: impl Into<String>,
+        mut samples: Vec<Sample>,
+    ) -> Result<Self> {
+        samples.sort_by(|a, b| a.path.cmp(&b.path));
+        samples.iter_mut().for_each(|sample| sample.label = 0);
+        let set = Self { root: root.into(), classes: vec![class.into()], samples };
+        set.check_samples()?;
+        Ok(set)
+    }
+
     fn check(&self) -> Result<()> {
+        self.check_samples()?;
+        if self.classes.len() < 2 {
+            let reason = format!(
+                "all {} images are of one class, `{}`: a classifier needs at least two",
+                self.samples.len(),
+                self.classes.first().map_or("", String::as_str)
+            );
+            return Err(Error::dataset(&self.root, reason));
+        }
+        Ok(())
+    }
+
+    fn check_samples(&self) -> Result<()> {
         let fail = |reason: String| Err(Error::dataset(&self.root, reason));
         if self.samples.is_empty() {
             return fail("no images: give a folder with PNG, JPEG or BMP files".to_owned());
@@ -126,13 +157,6 @@ impl SampleSet {
             return fail(format!(
                 "class `{}` has no images: add some or leave the class out",
                 self.classes[class]
-            ));
-        }
-        if self.classes.len() < 2 {
-            return fail(format!(
-                "all {} images are of one class, `{}`: a classifier needs at least two",
-                self.samples.len(),
-                self.classes.first().map_or("", String::as_str)
             ));
         }
         Ok(())
@@ -208,7 +232,7 @@ impl SampleSet {
     /// If a class has no images left.
     pub fn without_groups(mut self, groups: &BTreeSet<String>) -> Result<Self> {
         self.samples.retain(|sample| sample.group.as_ref().is_none_or(|g| !groups.contains(g)));
-        self.check()?;
+        self.check_samples()?;
         Ok(self)
     }
 
@@ -216,7 +240,8 @@ impl SampleSet {
     ///
     /// # Errors
     ///
-    /// If a class is unknown or fewer than two are named.
+    /// If a class is unknown or fewer than two are named: for one alone see
+    /// [`of_class`](Self::of_class).
     pub fn with_classes(mut self, classes: &[&str]) -> Result<Self> {
         let mut new_label = vec![None; self.classes.len()];
         for (label, class) in classes.iter().enumerate() {
@@ -238,6 +263,22 @@ impl SampleSet {
         self.classes = classes.iter().map(|&class| class.to_owned()).collect();
         self.check()?;
         Ok(self)
+    }
+
+    /// The images of one class, as a set of its own: what an anomaly detector learns from.
+    ///
+    /// # Errors
+    ///
+    /// If the class is unknown.
+    pub fn of_class(&self, class: &str) -> Result<Self> {
+        let Some(label) = self.classes.iter().position(|name| name == class) else {
+            return Err(Error::dataset(
+                &self.root,
+                format!("no class `{class}`: there are {}", self.classes.join(", ")),
+            ));
+        };
+        let samples = self.samples.iter().filter(|sample| sample.label == label).cloned();
+        Self::of_one_class(&self.root, class, samples.collect())
     }
 
     /// The set with images that belong together put into common groups, on top of the groups there
@@ -342,6 +383,13 @@ mod tests {
         let swapped = set.clone().with_classes(&["malignant", "benign"]).unwrap();
         assert_eq!(swapped.labels(), [1, 0]);
         assert!(set.clone().with_classes(&["benign"]).is_err());
+        let benign = set.of_class("benign").unwrap();
+        assert_eq!(
+            (benign.classes.as_slice(), benign.labels()),
+            (&["benign".to_owned()][..], vec![0])
+        );
+        assert_eq!(set.of_class("malignant").unwrap().samples[0].label, 0);
+        assert!(set.of_class("cyst").unwrap_err().to_string().contains("`cyst`"));
         assert!(set.with_classes(&["benign", "cyst"]).unwrap_err().to_string().contains("`cyst`"));
     }
 }

@@ -78,3 +78,18 @@ pub(crate) fn require_folder(folder: &Path) -> Result<()> {
         false => Err(Error::dataset(folder, "no such folder: check the path")),
     }
 }
+
+/// The folder of that name, whatever its case.
+pub(crate) fn child(folder: &Path, wanted: &str) -> Result<Option<PathBuf>> {
+    Ok(folders(folder)?.into_iter().find(|path| name(path).eq_ignore_ascii_case(wanted)))
+}
+
+/// Writes empty files, and the folders that they lie in.
+#[cfg(test)]
+pub(crate) fn touch<S: AsRef<str>>(root: &Path, names: &[S]) {
+    for name in names {
+        let path = root.join(name.as_ref());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+}

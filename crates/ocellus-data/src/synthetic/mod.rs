@@ -6,11 +6,13 @@ mod bmode;
 mod field;
 mod folder;
 mod lesion;
+mod octa;
 mod scene;
 mod speckle;
 
 pub use bmode::{BMode, BModeDataset};
 pub use folder::write_folder;
+pub use octa::{Degradation, Graded, Octa, OctaDataset, OctaField, OctaGrade};
 pub use scene::{
     Acquisition, Area, Biome, Labels, LandCover, Landscape, LandscapeSource, Rendered, Sensor,
     Truth,

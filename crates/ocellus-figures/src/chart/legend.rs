@@ -1,3 +1,4 @@
+use super::Shape;
 use crate::{
     Color,
     canvas::{Canvas, Label, Stroke},
@@ -12,6 +13,8 @@ pub(crate) enum Mark {
     Seamed(Stroke),
     Box(Color),
     Dot(Color),
+    Point(Color, Shape),
+    Cross,
 }
 
 impl Mark {
@@ -19,7 +22,7 @@ impl Mark {
     fn width(self) -> f64 {
         match self {
             Self::Line(_) | Self::Seamed(_) => MARK + 6.0,
-            Self::Box(_) | Self::Dot(_) => 18.0,
+            Self::Box(_) | Self::Dot(_) | Self::Point(..) | Self::Cross => 18.0,
         }
     }
 }
@@ -113,6 +116,16 @@ fn draw_mark(canvas: &mut Canvas, mark: Mark, x: f64, y: f64) {
             let rim = Stroke::new(Color::WHITE, 1.5);
             canvas.circle((x + 6.0, y), 5.5, color, Some(rim));
         }
+        Mark::Point(color, shape) => shape.draw(canvas, (x + 6.0, y), 5.0, color),
+        Mark::Cross => draw_cross(canvas, (x + 6.0, y)),
+    }
+}
+
+/// A cross with a white seam, which shows on points of any color.
+pub(crate) fn draw_cross(canvas: &mut Canvas, (x, y): (f64, f64)) {
+    for stroke in [Stroke::new(Color::WHITE, 5.0), Stroke::new(Color::BLACK, 2.4)] {
+        canvas.line((x - 5.5, y - 5.5), (x + 5.5, y + 5.5), stroke);
+        canvas.line((x - 5.5, y + 5.5), (x + 5.5, y - 5.5), stroke);
     }
 }
 

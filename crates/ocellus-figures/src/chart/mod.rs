@@ -4,7 +4,9 @@ mod axis;
 mod backend;
 mod frame;
 mod legend;
+mod shape;
 
 pub(crate) use axis::Axis;
 pub(crate) use frame::{Chart, Plane};
-pub(crate) use legend::{Legend, Mark, SEAM};
+pub(crate) use legend::{Legend, Mark, SEAM, draw_cross};
+pub(crate) use shape::Shape;
