@@ -40,6 +40,7 @@ use crate::{
 ///
 /// 1. P. Bergmann et al. *The MVTec anomaly detection dataset.* IJCV 129, 2021.
 ///    <https://doi.org/10.1007/s11263-020-01400-4>
+#[expect(clippy::doc_markdown, reason = "MVTec and VisA are names, not code")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mvtec {

@@ -14,12 +14,12 @@ use crate::{
 /// ```text
 /// train/images/10301.png   train/vessels/10301.png      val, test: likewise
 ///
-/// as published:
-/// OCTA_3M/Projection Maps/OCTA(ILM_OPL)/10301.bmp       the superficial retina
-/// OCTA_3M/GT_LargeVessel/10301.bmp                      if it is there
+/// as published, whatever the archive's parts are called:
+/// OCTA_3mm/Projection Maps/OCTA(ILM_OPL)/10301.bmp      the superficial retina
+/// Label/GT_LargeVessel/10301.bmp                        or OCTA_3M/GT_LargeVessel
 /// ```
 ///
-/// One class, `octa`; an image's number is its patient.
+/// One class, `octa`, one image for each patient.
 ///
 /// # Examples
 ///
@@ -44,9 +44,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Octa500 {
-    /// The data set's folder: of parts, or `OCTA_3M` or `OCTA_6M`, or the one around it.
+    /// The data set's folder; for one field alone the one that holds `Projection Maps`.
     pub root: PathBuf,
 }
+
+/// How deep the published layout's fields are searched.
+const DEPTH: usize = 4;
 
 impl Octa500 {
     /// A reader of this folder.
@@ -72,12 +75,18 @@ impl Octa500 {
     pub fn read(&self) -> Result<SampleSet> {
         require_folder(&self.root)?;
         let mut found = Vec::new();
-        let around = ["OCTA_3M", "OCTA_6M"].map(|name| self.root.join(name));
-        for folder in around.iter().chain([&self.root]).filter(|folder| folder.is_dir()) {
-            let maps = folder.join("Projection Maps").join("OCTA(ILM_OPL)");
-            if maps.is_dir() {
-                found.extend(samples(&maps, &folder.join("GT_LargeVessel"))?);
+        let mut level = vec![self.root.clone()];
+        for _ in 0..DEPTH {
+            let mut below = Vec::new();
+            for folder in level {
+                let maps = folder.join("Projection Maps").join("OCTA(ILM_OPL)");
+                if maps.is_dir() {
+                    found.extend(samples(&maps, &self.large_vessels(&folder))?);
+                } else {
+                    below.extend(folders(&folder)?);
+                }
             }
+            level = below;
         }
         for part in folders(&self.root)? {
             if let Some(images) = child(&part, "images")? {
@@ -89,6 +98,17 @@ impl Octa500 {
             return Err(Error::dataset(&self.root, reason));
         }
         SampleSet::of_one_class(&self.root, "octa", found)
+    }
+
+    /// Where the masks of a published field lie.
+    fn large_vessels(&self, field: &Path) -> PathBuf {
+        let name = "GT_LargeVessel";
+        let around = ["", "Label", "Label/Label"].map(|folder| self.root.join(folder).join(name));
+        let own = field.join(name);
+        match own.is_dir() {
+            true => own,
+            false => around.into_iter().find(|folder| folder.is_dir()).unwrap_or(own),
+        }
     }
 
     /// Lists the images of one part: `train`, `val` or `test`.
@@ -125,18 +145,19 @@ mod tests {
     #[test]
     fn reads_the_published_layout_of_both_fields() {
         let root = tempfile::tempdir().unwrap();
-        let maps = [
-            "OCTA_3M/Projection Maps/OCTA(ILM_OPL)/10301.bmp",
-            "OCTA_6M/Projection Maps/OCTA(ILM_OPL)/10001.bmp",
-        ];
-        touch(root.path(), &maps);
+        let maps = "Projection Maps/OCTA(ILM_OPL)";
+        let images =
+            [format!("OCTA_3mm/{maps}/10301.bmp"), format!("part8/OCTA_6mm/{maps}/10001.bmp")];
+        touch(root.path(), &images);
         touch(
             root.path(),
-            &["OCTA_3M/GT_LargeVessel/10301.bmp", "OCTA_3M/Projection Maps/OCT(FULL)/10301.bmp"],
+            &["Label/GT_LargeVessel/10301.bmp", "OCTA_3mm/Projection Maps/OCT(FULL)/1.bmp"],
         );
         let set = Octa500::open(root.path()).unwrap();
         assert_eq!((set.len(), set.samples[0].masks.len(), set.samples[1].masks.len()), (2, 1, 0));
-        assert_eq!(Octa500::open(root.path().join("OCTA_3M")).unwrap().len(), 1);
+        touch(root.path(), &["part8/OCTA_6mm/GT_LargeVessel/10001.bmp"]);
+        assert_eq!(Octa500::open(root.path()).unwrap().samples[1].masks.len(), 1);
+        assert_eq!(Octa500::open(root.path().join("part8/OCTA_6mm")).unwrap().len(), 1);
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::{
 /// 6x6/For_Train/train/1/….png     or folders `ungradable`, `gradable`, `outstanding`
 /// ```
 ///
-/// A *part* is a folder of folders of grades, such as `3x3/For_Train/test`. All that lie within
+/// The paths are those that published programs read. A *part* is a folder of folders of grades, such
+/// as `3x3/For_Train/test`. All that lie within
 /// four levels of `root` are found, so the authors' training and test images, the validation
 /// images and the two external test sets of each field are parts by whatever name their folders have.
 ///

@@ -133,7 +133,7 @@ mod tests {
             }
         }
         let mean = degree.iter().sum::<i32>() as f32 / degree.len() as f32;
-        assert!((2.5..4.5).contains(&mean), "a Gabriel graph has about 4: {mean}");
+        assert!((3. ..5.).contains(&mean), "{mean}");
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let ink = mesh.ink(&mut random, (100, 1.), &fovea, [&fields[2], &fields[3]]);
         for (i, &light) in ink.plane.iter().enumerate() {
             let at = ((i % 100) as f32 + 0.5, (i / 100) as f32 + 0.5);
-            assert!(fovea.distance(at) > 0.75 || light == 0., "{at:?}: {light}");
+            assert!(fovea.distance(at) > 0.5 || light == 0., "{at:?}: {light}");
         }
         assert!(ink.plane.iter().filter(|&&light| light > 0.2).count() > 1000);
     }

@@ -30,6 +30,8 @@ pub(super) struct Growth {
     supply: f32,
     /// How far tissue draws.
     reach: f32,
+    /// Nothing grows into it.
+    fovea: Fovea,
     tissue: Tissue,
     nodes: Vec<Node>,
 }
@@ -73,7 +75,8 @@ impl Growth {
                 tissue.push(place);
             }
         }
-        Self { step: 2.5, supply: 0.62 * spacing, reach, tissue, nodes: Vec::new() }
+        let (supply, fovea) = (0.62 * spacing, fovea.clone());
+        Self { step: 2.5, supply, reach, fovea, tissue, nodes: Vec::new() }
     }
 
     /// Takes tissue that another vessel supplies out, where they are too near to grow beside.
@@ -132,6 +135,9 @@ impl Growth {
         let size = length(way).max(1e-3);
         let heading = (way.0 / size, way.1 / size);
         let to = (at.0 + self.step * heading.0, at.1 + self.step * heading.1);
+        if self.fovea.distance(to) < 1. {
+            return;
+        }
         let near = |node: &Node| length((node.at.0 - to.0, node.at.1 - to.1)) < 0.6 * self.step;
         let recent = self.nodes.len().saturating_sub(400);
         let twin =
