@@ -28,6 +28,7 @@
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
+//! | [`add_gram_packed`], [`cholesky_packed`], [`solve_packed`] | many small symmetric matrices, on slices: covariances and systems of each place |
 //! | [`backward`] | candle's gradients of all this, faster |
 //!
 //! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists twice: as a kernel for the
@@ -53,6 +54,7 @@ mod focal;
 mod implementation;
 mod log_cosh;
 mod lovasz;
+mod packed;
 mod parallel;
 mod pool;
 mod reduction;
@@ -86,6 +88,7 @@ pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};
 pub use log_cosh::log_cosh;
 pub use lovasz::lovasz;
+pub use packed::{SOLVE_LANES, add_gram_packed, cholesky_packed, solve_packed};
 pub use pool::{
     AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig, adaptive_avg_pool2d,
     adaptive_max_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d,

@@ -3,6 +3,7 @@
 //! Never published, and depends on candle alone, so every crate can use it in its tests.
 
 mod close;
+mod detector;
 mod filled;
 mod golden;
 mod gradient;
@@ -12,6 +13,7 @@ mod pattern;
 mod summary;
 
 pub use close::{assert_close, relative_error};
+pub use detector::check_detector;
 pub use filled::{Filled, parameter_counts};
 pub use golden::Golden;
 pub use gradient::check_gradients;

@@ -128,7 +128,8 @@ fn restore_preparation(state: &State) -> Result<Preparation> {
     Ok(preparation.with_normalization(normalization))
 }
 
-/// FNV-1a over all texts but the checksum and over all tensors, eight bytes at a time.
+/// FNV-1a over all texts but the checksum and over all tensors, a value at a time and rotated, so
+/// that high bits count too.
 fn checksum(state: &State) -> Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut add = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(5);
@@ -140,22 +141,25 @@ fn checksum(state: &State) -> Result<u64> {
     for (name, tensor) in state.tensors() {
         name.bytes().for_each(|byte| add(byte.into()));
         tensor.dims().iter().for_each(|&dim| add(dim as u64));
-        words(tensor)?.into_iter().for_each(&mut add);
+        each_word(tensor, &mut add)?;
     }
     Ok(hash)
 }
 
-fn words(tensor: &Tensor) -> Result<Vec<u64>> {
+/// Calls `f` with the bits of each value.
+fn each_word(tensor: &Tensor, f: &mut impl FnMut(u64)) -> Result<()> {
     let flat = tensor.flatten_all()?;
-    Ok(match tensor.dtype() {
-        DType::F32 => flat.to_vec1::<f32>()?.into_iter().map(|x| x.to_bits().into()).collect(),
-        DType::F64 => flat.to_vec1::<f64>()?.into_iter().map(f64::to_bits).collect(),
-        DType::I64 => flat.to_vec1::<i64>()?.into_iter().map(|x| x as u64).collect(),
-        DType::U32 => flat.to_vec1::<u32>()?.into_iter().map(u64::from).collect(),
-        DType::U8 => flat.to_vec1::<u8>()?.into_iter().map(u64::from).collect(),
+    match tensor.dtype() {
+        DType::F32 => flat.to_vec1::<f32>()?.into_iter().for_each(|x| f(x.to_bits().into())),
+        DType::F64 => flat.to_vec1::<f64>()?.into_iter().for_each(|x| f(x.to_bits())),
+        DType::I64 => flat.to_vec1::<i64>()?.into_iter().for_each(|x| f(x as u64)),
+        DType::U32 => flat.to_vec1::<u32>()?.into_iter().for_each(|x| f(x.into())),
+        DType::U8 => flat.to_vec1::<u8>()?.into_iter().for_each(|x| f(x.into())),
         dtype => {
-            let wanted = "keep f32, f64, i64, u32 or u8";
-            return Err(Error::Setting(format!("a state with a tensor of {dtype:?}: {wanted}")));
+            return Err(Error::Setting(format!(
+                "a state with a tensor of {dtype:?}: keep f32, f64, i64, u32 or u8"
+            )));
         }
-    })
+    }
+    Ok(())
 }

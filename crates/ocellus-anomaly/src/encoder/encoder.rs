@@ -169,7 +169,7 @@ mod tests {
         let backbone = FrozenBackbone::vgg(&config, &ParamStore::seeded(0))?;
         let encoder = Encoder::new(backbone, &[1, 2])?;
         let features = encoder.features(&fill((1, 3, 32, 32), 0., DType::F32)?)?;
-        assert_eq!(features[1].dims(), [1, 3, 8, 8]);
+        assert_eq!(features[1].dims(), [1, 4, 8, 8]);
         assert_eq!(encoder.scales()[1].stride, 4);
         Ok(())
     }

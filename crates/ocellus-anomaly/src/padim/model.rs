@@ -1,11 +1,12 @@
 use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
+use ocellus_ops::SOLVE_LANES;
 use rayon::prelude::*;
 
 use super::{
-    gaussians::{Gaussians, LANES, packed},
-    places::Places,
+    gaussians::{Gaussians, packed},
+    places::{Places, TILE, readable, with_images},
 };
 use crate::{
     Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State, model::check_features,
@@ -74,48 +75,59 @@ impl PadimModel {
         Ok(Self::new(channels, places, gaussians, MapConfig::restore(state)?))
     }
 
-    /// Whitened vectors of up to [`LANES`] images: for each place, entry and lane.
-    fn whitened(&self, values: &[Vec<f32>], images: std::ops::Range<usize>) -> Vec<f32> {
-        let stride = self.places.dim() * LANES;
-        let mut vectors = vec![0.; self.places.count() * stride];
-        for (lane, image) in images.enumerate() {
-            self.places.gather(values, image, &mut vectors, stride, |part, entry, x| {
-                part[entry * LANES + lane] = x;
-            });
-        }
-        self.gaussians.whiten(&mut vectors);
-        vectors
+    /// For each place and each group of [`SOLVE_LANES`] images, the `width` rows of lanes that `write`
+    /// makes of the whitened vectors. Lanes without an image hold nothing of use.
+    fn whitened(
+        &self,
+        features: &[Tensor],
+        width: usize,
+        write: impl Fn(&[Lanes], &mut [Lanes]) + Sync,
+    ) -> Result<Vec<Lanes>> {
+        let images = features[0].dim(0)?;
+        let (dim, groups) = (self.places.dim(), images.div_ceil(SOLVE_LANES));
+        let mut out = vec![[0.; SOLVE_LANES]; self.places.count() * groups * width];
+        with_images(&[(readable(features)?, 0..images)], |images| {
+            out.par_chunks_mut(TILE * groups * width).enumerate().try_for_each(|(tile, out)| {
+                let here = tile * TILE..tile * TILE + out.len() / (groups * width);
+                let mut vectors = vec![0.; here.len() * dim * SOLVE_LANES];
+                for (group, images) in images.chunks(SOLVE_LANES).enumerate() {
+                    vectors.fill(0.);
+                    for (lane, image) in images.iter().enumerate() {
+                        let steps = (dim * SOLVE_LANES, SOLVE_LANES);
+                        self.places.gather(image, here.clone(), &mut vectors[lane..], steps);
+                    }
+                    let (lanes, _) = vectors.as_chunks_mut::<SOLVE_LANES>();
+                    for (i, vectors) in lanes.chunks_mut(dim).enumerate() {
+                        self.gaussians.whiten(here.start + i, vectors)?;
+                        write(vectors, &mut out[(i * groups + group) * width..][..width]);
+                    }
+                }
+                Ok(())
+            })
+        })?;
+        Ok(out)
     }
 
     /// d² of each image and place.
     fn squared_distances(&self, features: &[Tensor]) -> Result<Vec<f32>> {
-        let (values, images) = (Places::values(features)?, features[0].dim(0)?);
-        let (dim, count) = (self.places.dim(), self.places.count());
-        let mut squared = vec![0.; images * count];
-        for (group, squared) in squared.chunks_mut(LANES * count).enumerate() {
-            let first = group * LANES;
-            let whitened = self.whitened(&values, first..images.min(first + LANES));
-            let sums: Vec<[f32; LANES]> = whitened
-                .par_chunks(dim * LANES)
-                .map(|vectors| {
-                    let mut sums = [0.; LANES];
-                    for lanes in vectors.as_chunks::<LANES>().0 {
-                        for (sum, y) in sums.iter_mut().zip(lanes) {
-                            *sum += y * y;
-                        }
-                    }
-                    sums
-                })
-                .collect();
-            for (lane, squared) in squared.chunks_mut(count).enumerate() {
-                for (squared, sums) in squared.iter_mut().zip(&sums) {
-                    *squared = sums[lane];
+        let sums = self.whitened(features, 1, |vectors, sums| {
+            for lanes in vectors {
+                for (sum, y) in sums[0].iter_mut().zip(lanes) {
+                    *sum += y * y;
                 }
             }
-        }
-        Ok(squared)
+        })?;
+        let (images, places) = (features[0].dim(0)?, self.places.count());
+        let groups = sums.len() / places;
+        let value = |i: usize| {
+            let (image, place) = (i / places, i % places);
+            sums[place * groups + image / SOLVE_LANES][image % SOLVE_LANES]
+        };
+        Ok((0..images * places).into_par_iter().map(value).collect())
     }
 }
+
+type Lanes = [f32; SOLVE_LANES];
 
 impl FeatureModel for PadimModel {
     fn kind(&self) -> &'static str {
@@ -146,16 +158,14 @@ impl FeatureModel for PadimModel {
 
     fn latents(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
         let images = check_features(features, self.scales())?;
-        let values = Places::values(features)?;
         let ((height, width), dim) = (self.places.size(), self.places.dim());
-        let mut groups = Vec::new();
-        for first in (0..images).step_by(LANES) {
-            let here = LANES.min(images - first);
-            let whitened = self.whitened(&values, first..first + here);
-            let whitened = Tensor::from_vec(whitened, (height * width, dim, LANES), &Device::Cpu)?;
-            groups.push(whitened.permute((2, 1, 0))?.narrow(0, 0, here)?);
-        }
-        Ok(vec![Tensor::cat(&groups, 0)?.reshape((images, dim, height, width))?])
+        let whitened = self.whitened(features, dim, |vectors, out| out.copy_from_slice(vectors))?;
+        let groups = images.div_ceil(SOLVE_LANES);
+        let shape = (height * width, groups, dim, SOLVE_LANES);
+        let whitened = Tensor::from_vec(whitened.into_flattened(), shape, &Device::Cpu)?;
+        let latents =
+            whitened.permute((1, 3, 2, 0))?.reshape((groups * SOLVE_LANES, dim, height, width))?;
+        Ok(vec![latents.narrow(0, 0, images)?])
     }
 
     fn anomaly_map(&self, evidence: &Evidence, size: (usize, usize)) -> Result<Tensor> {

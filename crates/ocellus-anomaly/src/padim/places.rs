@@ -1,7 +1,11 @@
-use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
+use std::ops::Range;
+
+use candle_core::{DType, Device, Storage, Tensor};
 
 use crate::{Error, Result};
+
+/// Places that are gathered together: a cache line of each channel.
+pub(super) const TILE: usize = 16;
 
 /// Which of the features' channels are read, and how features of several scales become vectors, one
 /// a place of the finest scale: coarser ones are repeated to its size.
@@ -9,23 +13,20 @@ use crate::{Error, Result};
 pub(super) struct Places {
     /// Channels, height, width of each scale.
     scales: Vec<(usize, usize, usize)>,
-    /// Scale and channel of each entry of a vector.
+    /// The scale of each entry of a vector, and where its channel begins in an image.
     entries: Vec<(usize, usize)>,
     /// For each scale, the place that each place of the finest reads.
     sources: Vec<Vec<u32>>,
 }
-
-/// Places that are gathered together: a cache line of each channel.
-const TILE: usize = 16;
 
 impl Places {
     /// Vectors of those channels, counted through all scales.
     pub(super) fn new(scales: &[(usize, usize, usize)], channels: &[usize]) -> Result<Self> {
         let entry = |&channel: &usize| {
             let mut rest = channel;
-            for (scale, &(count, ..)) in scales.iter().enumerate() {
+            for (scale, &(count, height, width)) in scales.iter().enumerate() {
                 if rest < count {
-                    return Ok((scale, rest));
+                    return Ok((scale, rest * height * width));
                 }
                 rest -= count;
             }
@@ -62,40 +63,87 @@ impl Places {
         self.scales[0].1 * self.scales[0].2
     }
 
-    /// The values of the features of a batch, for [`gather`](Self::gather).
-    pub(super) fn values(features: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let values = |x: &Tensor| -> Result<Vec<f32>> {
-            let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            Ok(x.flatten_all()?.to_vec1()?)
-        };
-        features.iter().map(values).collect()
-    }
-
-    /// Calls `put(part of the place, entry, value)` for all places and entries of an image, where
-    /// `out` holds a part of `stride` values for each place.
+    /// Writes the vectors of an image at those places: the entries of a place `step` apart, those of
+    /// the next place `stride` behind.
     pub(super) fn gather(
         &self,
-        values: &[Vec<f32>],
-        image: usize,
+        image: &[&[f32]],
+        places: Range<usize>,
         out: &mut [f32],
-        stride: usize,
-        put: impl Fn(&mut [f32], usize, f32) + Sync,
+        (stride, step): (usize, usize),
     ) {
-        let planes: Vec<(&[f32], &[u32])> = self
-            .entries
-            .iter()
-            .map(|&(scale, channel)| {
-                let (channels, height, width) = self.scales[scale];
-                let first = (image * channels + channel) * height * width;
-                (&values[scale][first..][..height * width], &self.sources[scale][..])
-            })
-            .collect();
-        out.par_chunks_mut(stride * TILE).enumerate().for_each(|(tile, out)| {
-            for (place, out) in (tile * TILE..).zip(out.chunks_mut(stride)) {
-                for (entry, (plane, sources)) in planes.iter().enumerate() {
-                    put(out, entry, plane[sources[place] as usize]);
-                }
+        for (place, out) in places.zip(out.chunks_mut(stride)) {
+            for (&(scale, first), out) in self.entries.iter().zip(out.iter_mut().step_by(step)) {
+                *out = image[scale][first + self.sources[scale][place] as usize];
             }
-        });
+        }
+    }
+}
+
+/// Features as they are read: contiguous, in `f32`, on the CPU.
+pub(super) fn readable(features: &[Tensor]) -> Result<Vec<Tensor>> {
+    let readable =
+        |x: &Tensor| Ok(x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous()?);
+    features.iter().map(readable).collect()
+}
+
+/// Calls `f` with the values of images of [`readable`] features: for each image, each scale's.
+pub(super) fn with_images<R>(
+    parts: &[(Vec<Tensor>, Range<usize>)],
+    f: impl FnOnce(&[Vec<&[f32]>]) -> Result<R>,
+) -> Result<R> {
+    let mut storages = Vec::new();
+    for (features, images) in parts {
+        for features in features {
+            let size = features.elem_count() / features.dim(0)?;
+            storages.push((features.storage_and_layout(), images.clone(), size));
+        }
+    }
+    let mut scales = Vec::with_capacity(storages.len());
+    for ((storage, layout), images, size) in &storages {
+        let Storage::Cpu(values) = &**storage else {
+            return Err(Error::Shape("features that are not on the CPU".to_owned()));
+        };
+        let values = &values.as_slice::<f32>()?[layout.start_offset()..];
+        scales.push((&values[images.start * size..images.end * size], *size));
+    }
+    let mut found = Vec::new();
+    for (part, scales) in
+        parts.iter().zip(scales.chunks(parts.first().map_or(1, |part| part.0.len())))
+    {
+        for image in 0..part.1.len() {
+            found.push(
+                scales.iter().map(|(values, size)| &values[image * size..][..*size]).collect(),
+            );
+        }
+    }
+    f(&found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coarse_places_are_repeated() -> Result<()> {
+        let places = Places::new(&[(2, 2, 4), (1, 1, 2)], &[2, 0])?;
+        let fine = Tensor::arange(0f32, 32., &Device::Cpu)?.reshape((2, 2, 2, 4))?;
+        let coarse = Tensor::new(&[[[[10f32, 20.]]], [[[30., 40.]]]], &Device::Cpu)?;
+        let parts = [(readable(&[fine, coarse])?, 1..2)];
+        let vectors = with_images(&parts, |images| {
+            let mut vectors = [0.; 16];
+            places.gather(&images[0], 0..8, &mut vectors, (2, 1));
+            Ok(vectors)
+        })?;
+        let expected =
+            [30., 16., 30., 17., 40., 18., 40., 19., 30., 20., 30., 21., 40., 22., 40., 23.];
+        assert_eq!(vectors, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn names_a_channel_that_is_not_there() {
+        let error = Places::new(&[(2, 2, 4), (1, 1, 2)], &[0, 3]).unwrap_err().to_string();
+        assert!(error.contains("channel 3: the features have 3, from 0"), "{error}");
     }
 }

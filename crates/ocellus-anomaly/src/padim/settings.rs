@@ -17,7 +17,7 @@ use crate::{
 /// # Parameters
 ///
 /// For P places and d channels, P · d · (d + 3) / 2 numbers of 4 bytes: 64 MB for d = 100 at
-/// 56 × 56. Fitting takes three times that and P · 32 · d numbers, however many images there are.
+/// 56 × 56. Fitting takes three times that and the features of 32 images, however many there are.
 ///
 /// # Examples
 ///
@@ -127,39 +127,32 @@ impl FitFeatures for Padim {
                 self.epsilon
             )));
         }
-        let mut gathered: Option<(Vec<usize>, Places, Sums)> = None;
+        let mut gathered: Option<(Vec<usize>, Sums)> = None;
         for batch in features.pass(0)? {
             let batch = batch?;
-            let fitted = gathered.as_ref().map_or(&[][..], |(_, places, _)| places.scales());
-            let images = check_features(&batch, fitted)?;
-            let (_, places, sums) = match &mut gathered {
+            let fitted = gathered.as_ref().map_or(&[][..], |(_, sums)| sums.places().scales());
+            check_features(&batch, fitted)?;
+            let (_, sums) = match &mut gathered {
                 Some(gathered) => gathered,
                 none => none.insert(self.start(&batch)?),
             };
-            let values = Places::values(&batch)?;
-            for image in 0..images {
-                sums.add(|block, stride, first| {
-                    places.gather(&values, image, block, stride, |part, entry, x| {
-                        part[first + entry] = x;
-                    });
-                });
-            }
+            sums.add(&batch)?;
         }
-        let Some((channels, places, sums)) = gathered else {
+        let Some((channels, sums)) = gathered else {
             return Err(Error::Value("no image to fit on: give normal ones".to_owned()));
         };
-        Ok(PadimModel::new(channels, places, sums.finish(self.epsilon)?, self.map))
+        let (places, gaussians) = sums.finish(self.epsilon)?;
+        Ok(PadimModel::new(channels, places, gaussians, self.map))
     }
 }
 
 impl Padim {
-    fn start(&self, features: &[candle_core::Tensor]) -> Result<(Vec<usize>, Places, Sums)> {
+    fn start(&self, features: &[candle_core::Tensor]) -> Result<(Vec<usize>, Sums)> {
         let dims = features.iter().map(|x| Ok(x.dims4()?)).collect::<Result<Vec<_>>>()?;
         let scales: Vec<_> = dims.iter().map(|&(_, c, h, w)| (c, h, w)).collect();
         let all = scales.iter().map(|scale| scale.0).sum();
         let channels = self.selection.draw(self.channels, all)?;
-        let places = Places::new(&scales, &channels)?;
-        let sums = Sums::new(places.dim(), places.count());
-        Ok((channels, places, sums))
+        let sums = Sums::new(Places::new(&scales, &channels)?);
+        Ok((channels, sums))
     }
 }

@@ -1,0 +1,5 @@
+//! Detectors as their users meet them: against the references, through files, with bad input.
+
+mod detector;
+mod padim;
+mod support;
