@@ -44,7 +44,7 @@ pub(crate) struct Settings {
         global = true,
         value_delimiter = ',',
         value_enum,
-        default_value = "pytorch,channels-last,fused,onnxruntime,openvino"
+        default_value = "pytorch,channels-last,fused,onnxruntime,openvino,anomalib"
     )]
     pub(crate) peers: Vec<Peer>,
     /// Timed runs, or blocks of short runs, of each.

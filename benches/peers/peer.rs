@@ -22,6 +22,8 @@ pub(crate) enum Peer {
     Openvino,
     /// OpenVINO in bf16, another precision than ours: inference only.
     OpenvinoBf16,
+    /// anomalib: anomaly detectors.
+    Anomalib,
     /// candle's own convolutions.
     Candle,
 }
@@ -37,6 +39,7 @@ impl Peer {
             Self::Onnxruntime => "onnxruntime",
             Self::Openvino => "openvino",
             Self::OpenvinoBf16 => "openvino-bf16",
+            Self::Anomalib => "anomalib",
             Self::Candle => "candle",
         }
     }
@@ -45,6 +48,9 @@ impl Peer {
     pub(crate) fn takes(self, case: &Case) -> bool {
         let update = case.pass.is_update();
         let network = case.module.name() == "network";
+        if case.module.is_estimator() {
+            return self == Self::Anomalib;
+        }
         match self {
             Self::Pytorch | Self::ChannelsLast => !update || self == Self::Pytorch,
             Self::Fused => update && case.pass != Pass::Rmsprop,
@@ -52,6 +58,7 @@ impl Peer {
             Self::Onnxruntime | Self::Openvino | Self::OpenvinoBf16 => {
                 case.pass == Pass::Forward && case.module.name() != "cross_entropy"
             }
+            Self::Anomalib => false,
             Self::Candle => case.module.is_in_candle(),
         }
     }

@@ -16,6 +16,7 @@ os.dup2(2, 1)
 import torch
 from safetensors.torch import load_file, save_file
 
+import detectors
 import eager
 import inference
 
@@ -27,7 +28,7 @@ class Server:
         self.variants = {}
 
     def hello(self):
-        names = ["torch", "torchvision", "onnxruntime", "openvino"]
+        names = ["torch", "torchvision", "onnxruntime", "openvino", "anomalib"]
         versions = []
         for name in names:
             try:
@@ -57,6 +58,8 @@ class Server:
                 built = inference.Openvino(self.case, tensors, THREADS, "f32")
             case "openvino-bf16":
                 built = inference.Openvino(self.case, tensors, THREADS, "bf16")
+            case "anomalib":
+                built = detectors.Padim(self.case, tensors)
             case _:
                 raise ValueError(f"no variant `{variant}` here")
         self.variants[variant] = built

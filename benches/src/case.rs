@@ -105,9 +105,12 @@ impl Case {
         Self { size, module, pass, input }
     }
 
-    /// The criterion group: module and pass, `optimizer_` and pass for an optimizer's.
+    /// The criterion group: module and pass, `optimizer_` and pass for an optimizer's; an estimator alone.
     #[must_use]
     pub fn group(&self) -> String {
+        if self.module.is_estimator() {
+            return self.module.name().to_owned();
+        }
         let module = if self.pass.is_update() { "optimizer" } else { self.module.name() };
         format!("{module}_{}", self.pass.name())
     }

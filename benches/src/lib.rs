@@ -18,6 +18,7 @@ static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 mod case;
 mod cases;
+mod detectors;
 mod harness;
 mod module;
 mod prepared;
@@ -25,7 +26,7 @@ mod values;
 
 pub use case::{Case, Pass};
 pub use cases::{
-    activation_cases, all_cases, conv_cases, loss_cases, network_cases, norm_cases,
+    activation_cases, all_cases, anomaly_cases, conv_cases, loss_cases, network_cases, norm_cases,
     optimizer_cases, pool_cases, upsample_cases,
 };
 pub use harness::bench;

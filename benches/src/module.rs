@@ -14,6 +14,8 @@ use ocellus::ops::{
 use ocellus::satellite::{ResidualSegNet, ResidualSegNetConfig, SegmentationNetwork as _};
 use serde::Serialize;
 
+use crate::detectors::{padim_fit, padim_score};
+
 /// What computes: an operation or a network, without its input's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -90,6 +92,10 @@ pub enum Module {
     Resnet34,
     /// The residual encoder-decoder of the satellite paper, depth 34, four bands, two classes.
     EncoderDecoder34,
+    /// PaDiM, fitted on the features of normal images.
+    PadimFit,
+    /// The distances of PaDiM; the second input is the features of normal images.
+    PadimScore,
 }
 
 /// Whose convolutions run.
@@ -125,7 +131,15 @@ impl Module {
             Self::Nearest { .. } => "nearest",
             Self::CrossEntropy => "cross_entropy",
             Self::Vgg16 | Self::WideResnet50 | Self::Resnet34 | Self::EncoderDecoder34 => "network",
+            Self::PadimFit => "padim_fit",
+            Self::PadimScore => "padim_score",
         }
+    }
+
+    /// Whether it learns from its input, or is told what was learned, and has no weights.
+    #[must_use]
+    pub const fn is_estimator(&self) -> bool {
+        matches!(self, Self::PadimFit | Self::PadimScore)
     }
 
     /// Whether [`Library::Candle`] has it.
@@ -154,9 +168,9 @@ impl Module {
         2 * products as u64
     }
 
-    /// The sizes of the inputs beside the first.
+    /// Whether a second input has the size of the first.
     pub(crate) fn has_residual(&self) -> bool {
-        matches!(self, Self::BatchNorm { add: true, .. })
+        matches!(self, Self::BatchNorm { add: true, .. } | Self::PadimScore)
     }
 
     /// How many classes its target distinguishes, if it has one.
@@ -253,6 +267,8 @@ impl Module {
                 single(move |x| upsample_bilinear2d(x, (size, size), alignment))
             }
             Self::Nearest { size } => single(move |x| upsample_nearest2d(x, (size, size))),
+            Self::PadimFit => padim_fit(),
+            Self::PadimScore => padim_score(),
             Self::CrossEntropy => Rc::new(|x, _| {
                 Ok(vec![cross_entropy(&x[0], &x[1], &CrossEntropyConfig::default())?])
             }),

@@ -1,5 +1,6 @@
 //! The table of all that is timed: sizes of the four papers.
 
+mod anomaly;
 mod conv;
 mod elementwise;
 mod network;
@@ -7,6 +8,7 @@ mod resampling;
 
 use crate::{Case, Module, Pass};
 
+pub use anomaly::anomaly_cases;
 pub use conv::conv_cases;
 pub use elementwise::{activation_cases, loss_cases, norm_cases};
 pub use network::{network_cases, optimizer_cases};
@@ -24,6 +26,7 @@ pub fn all_cases() -> Vec<Case> {
         activation_cases,
         loss_cases,
         optimizer_cases,
+        anomaly_cases,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }
@@ -59,7 +62,7 @@ mod tests {
     fn every_small_case_runs_again_and_again() -> Result<()> {
         for mut case in all_cases() {
             let [_, channels, height, width] = case.input;
-            if channels > 64 || matches!(case.module.name(), "network") {
+            if channels > 100 || matches!(case.module.name(), "network") {
                 continue;
             }
             case.input = [2, channels, height.min(32), width.min(32)];
