@@ -91,7 +91,6 @@ impl PadimModel {
                 let here = tile * TILE..tile * TILE + out.len() / (groups * width);
                 let mut vectors = vec![0.; here.len() * dim * SOLVE_LANES];
                 for (group, images) in images.chunks(SOLVE_LANES).enumerate() {
-                    vectors.fill(0.);
                     for (lane, image) in images.iter().enumerate() {
                         let steps = (dim * SOLVE_LANES, SOLVE_LANES);
                         self.places.gather(image, here.clone(), &mut vectors[lane..], steps);
