@@ -8,7 +8,7 @@ use ocellus_benches::{Case, all_cases};
 
 use crate::peer::Peer;
 
-/// Times our operations and networks beside those of PyTorch, ONNX Runtime and OpenVINO.
+/// Times our operations and networks beside those of PyTorch, ONNX Runtime, OpenVINO and scikit-learn.
 #[derive(Debug, Parser)]
 #[command(name = "peers", version)]
 pub(crate) struct Cli {
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
         global = true,
         value_delimiter = ',',
         value_enum,
-        default_value = "pytorch,channels-last,fused,onnxruntime,openvino,anomalib"
+        default_value = "pytorch,channels-last,fused,onnxruntime,openvino,anomalib,scikit-learn"
     )]
     pub(crate) peers: Vec<Peer>,
     /// Timed runs, or blocks of short runs, of each.

@@ -1,5 +1,5 @@
-//! Times our operations and networks beside those of PyTorch, ONNX Runtime and OpenVINO, in turns and
-//! on the same weights.
+//! Times our operations and networks beside those of PyTorch, ONNX Runtime, OpenVINO and
+//! scikit-learn, in turns and on the same weights.
 //!
 //! `docs/performance.md` says how to set the others up. This program does not compute: it commands
 //! two workers, itself in another process and `worker.py`, by lines of JSON over pipes.

@@ -24,6 +24,8 @@ pub(crate) enum Peer {
     OpenvinoBf16,
     /// anomalib: anomaly detectors.
     Anomalib,
+    /// scikit-learn: estimators only.
+    ScikitLearn,
     /// candle's own convolutions.
     Candle,
 }
@@ -40,6 +42,7 @@ impl Peer {
             Self::Openvino => "openvino",
             Self::OpenvinoBf16 => "openvino-bf16",
             Self::Anomalib => "anomalib",
+            Self::ScikitLearn => "scikit-learn",
             Self::Candle => "candle",
         }
     }
@@ -47,18 +50,20 @@ impl Peer {
     /// Whether it does that kind of work.
     pub(crate) fn takes(self, case: &Case) -> bool {
         let update = case.pass.is_update();
+        let estimator = case.pass == Pass::Fit;
         let network = case.module.name() == "network";
         if case.module.is_estimator() {
             return self == Self::Anomalib;
         }
         match self {
-            Self::Pytorch | Self::ChannelsLast => !update || self == Self::Pytorch,
+            Self::Pytorch | Self::ChannelsLast => !estimator && (!update || self == Self::Pytorch),
             Self::Fused => update && case.pass != Pass::Rmsprop,
             Self::Compiled => network && !update,
             Self::Onnxruntime | Self::Openvino | Self::OpenvinoBf16 => {
                 case.pass == Pass::Forward && case.module.name() != "cross_entropy"
             }
             Self::Anomalib => false,
+            Self::ScikitLearn => estimator,
             Self::Candle => case.module.is_in_candle(),
         }
     }

@@ -28,7 +28,7 @@ class Server:
         self.variants = {}
 
     def hello(self):
-        names = ["torch", "torchvision", "onnxruntime", "openvino", "anomalib"]
+        names = ["torch", "torchvision", "onnxruntime", "openvino", "anomalib", "scikit-learn"]
         versions = []
         for name in names:
             try:
@@ -60,6 +60,10 @@ class Server:
                 built = inference.Openvino(self.case, tensors, THREADS, "bf16")
             case "anomalib":
                 built = detectors.Padim(self.case, tensors)
+            case "scikit-learn":
+                import estimators  # Slow to import, and not always there.
+
+                built = estimators.ScikitLearn(self.case, tensors)
             case _:
                 raise ValueError(f"no variant `{variant}` here")
         self.variants[variant] = built

@@ -29,6 +29,8 @@ pub enum Pass {
     Rmsprop,
     /// Adam on all weights.
     Adam,
+    /// Learning from samples.
+    Fit,
 }
 
 impl Pass {
@@ -46,6 +48,7 @@ impl Pass {
             Self::Sgd => "sgd",
             Self::Rmsprop => "rmsprop",
             Self::Adam => "adam",
+            Self::Fit => "fit",
         }
     }
 
@@ -62,7 +65,7 @@ impl Pass {
 
     /// Whether weights are differentiated by.
     pub(crate) const fn tracks_weights(self) -> bool {
-        !matches!(self, Self::Forward | Self::ByX)
+        !matches!(self, Self::Forward | Self::ByX | Self::Fit)
     }
 
     /// Whether only the gradients are timed.
@@ -76,7 +79,7 @@ impl Pass {
             Self::Forward | Self::Training | Self::ByX | Self::ByW => 1,
             Self::Backward => 2,
             Self::ForwardBackward | Self::Step => 3,
-            Self::Sgd | Self::Rmsprop | Self::Adam => 0,
+            Self::Sgd | Self::Rmsprop | Self::Adam | Self::Fit => 0,
         }
     }
 }

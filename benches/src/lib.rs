@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`all_cases`], [`conv_cases`], … | the table |
 //! | [`Case`], [`Module`], [`Pass`] | what is timed |
+//! | [`Estimator`], [`Solver`] | a module that learns from feature vectors |
 //! | [`Prepared`], [`Library`] | a case with weights and inputs, by our operations or candle's |
 //! | [`bench()`] | the main function of a criterion benchmark |
 
@@ -19,6 +20,7 @@ static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 mod case;
 mod cases;
 mod detectors;
+mod estimator;
 mod harness;
 mod module;
 mod prepared;
@@ -26,9 +28,10 @@ mod values;
 
 pub use case::{Case, Pass};
 pub use cases::{
-    activation_cases, all_cases, anomaly_cases, conv_cases, loss_cases, network_cases, norm_cases,
-    optimizer_cases, pool_cases, upsample_cases,
+    activation_cases, all_cases, anomaly_cases, conv_cases, estimator_cases, loss_cases,
+    network_cases, norm_cases, optimizer_cases, pool_cases, upsample_cases,
 };
+pub use estimator::{Estimator, Solver};
 pub use harness::bench;
 pub use module::{Library, Module};
 pub use prepared::Prepared;

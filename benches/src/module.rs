@@ -14,6 +14,7 @@ use ocellus::ops::{
 use ocellus::satellite::{ResidualSegNet, ResidualSegNetConfig, SegmentationNetwork as _};
 use serde::Serialize;
 
+use crate::Estimator;
 use crate::detectors::{padim_fit, padim_score};
 
 /// What computes: an operation or a network, without its input's size.
@@ -96,6 +97,11 @@ pub enum Module {
     PadimFit,
     /// The distances of PaDiM; the second input is the features of normal images.
     PadimScore,
+    /// An estimator without a tensor library.
+    Estimator {
+        /// Which.
+        what: Estimator,
+    },
 }
 
 /// Whose convolutions run.
@@ -130,6 +136,7 @@ impl Module {
             Self::Bilinear { .. } => "bilinear",
             Self::Nearest { .. } => "nearest",
             Self::CrossEntropy => "cross_entropy",
+            Self::Estimator { what } => what.name(),
             Self::Vgg16 | Self::WideResnet50 | Self::Resnet34 | Self::EncoderDecoder34 => "network",
             Self::PadimFit => "padim_fit",
             Self::PadimScore => "padim_score",
@@ -241,6 +248,7 @@ impl Module {
                 }
                 Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?]))
             }
+            Self::Estimator { what } => what.build(),
             _ => self.operation()?,
         })
     }

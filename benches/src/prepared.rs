@@ -6,9 +6,10 @@ use ocellus::ops::{CrossEntropyConfig, backward, cross_entropy};
 use ocellus::params::ParamStore;
 use ocellus::train::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 
+use crate::estimator::samples;
 use crate::module::Forward;
 use crate::values::{classes, fill, vary};
-use crate::{Case, Library, Pass};
+use crate::{Case, Library, Module, Pass};
 
 /// A [`Case`] with its weights and inputs, ready to be run again and again.
 ///
@@ -44,7 +45,8 @@ impl Prepared {
             params.freeze("*");
             forward = build()?;
         }
-        let mut inputs = vec![fill(&input, 1)?];
+        let estimator = matches!(module, Module::Estimator { .. });
+        let mut inputs = vec![if estimator { samples(input)? } else { fill(&input, 1)? }];
         if module.has_residual() {
             inputs.push(fill(&input, 2)?);
         }
@@ -107,7 +109,7 @@ impl Prepared {
                 .map(|(name, var)| Ok((name, var.as_detached_tensor().copy()?)))
                 .collect();
         }
-        if matches!(pass, Pass::Forward | Pass::Training) {
+        if matches!(pass, Pass::Forward | Pass::Training | Pass::Fit) {
             let outputs = self.outputs()?.into_iter().enumerate();
             return Ok(outputs.map(|(i, y)| (format!("output.{i}"), y)).collect());
         }
@@ -160,7 +162,9 @@ impl Prepared {
         let (forward, inputs) = (self.forward.clone(), self.inputs.clone());
         let (target, params) = (self.target.clone(), self.params.trainable());
         Ok(match self.case.pass {
-            Pass::Forward | Pass::Training => Box::new(move || forward(&inputs, train).map(drop)),
+            Pass::Forward | Pass::Training | Pass::Fit => {
+                Box::new(move || forward(&inputs, train).map(drop))
+            }
             Pass::ByX | Pass::ByW | Pass::Backward => {
                 let output = forward(&inputs, train)?.swap_remove(0);
                 Box::new(move || backward(&output).map(drop))

@@ -3,6 +3,7 @@
 mod anomaly;
 mod conv;
 mod elementwise;
+mod estimator;
 mod network;
 mod resampling;
 
@@ -11,6 +12,7 @@ use crate::{Case, Module, Pass};
 pub use anomaly::anomaly_cases;
 pub use conv::conv_cases;
 pub use elementwise::{activation_cases, loss_cases, norm_cases};
+pub use estimator::estimator_cases;
 pub use network::{network_cases, optimizer_cases};
 pub use resampling::{pool_cases, upsample_cases};
 
@@ -27,6 +29,7 @@ pub fn all_cases() -> Vec<Case> {
         loss_cases,
         optimizer_cases,
         anomaly_cases,
+        estimator_cases,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }

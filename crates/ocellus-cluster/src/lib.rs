@@ -2,15 +2,20 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use ocellus_cluster::{Fit, StandardScaler, Transform};
+//! use ocellus_cluster::{Fit, Pca, Transform};
 //!
-//! let x = array![[0., 10.], [2., 30.]];
-//! let model = StandardScaler::default().fit(x.view())?;
-//! assert_eq!(model.transform(x.view())?, array![[-1., -1.], [1., 1.]]);
+//! let x = array![[0f64, 0.], [1., 1.], [2., 2.]];
+//! let model = Pca::new(1).fit(x.view())?;
+//! assert!((model.transform(x.view())?[[2, 0]] - 2f64.sqrt()).abs() < 1e-12);
 //! # Ok::<(), ocellus_cluster::Error>(())
 //! ```
 //!
 //! # Items
+//!
+//! | Reduction | What it does |
+//! | --- | --- |
+//! | [`Pca`] | principal components: by SVD, Gram matrix, block Lanczos or random projection, in memory or from a [`Source`] |
+//! | [`Nmf`] | non-negative factors: coordinate descent or multiplicative updates, Frobenius or Kullback-Leibler |
 //!
 //! | Scaling | What it does |
 //! | --- | --- |
@@ -46,9 +51,13 @@ mod estimator;
 mod float;
 pub mod linalg;
 mod moments;
+mod nmf;
+mod pca;
 mod scaling;
 
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitLabeled, Predict, Transform};
 pub use float::Float;
+pub use nmf::{Divergence, Nmf, NmfInit, NmfModel, NmfSolver};
+pub use pca::{Components, Pca, PcaModel, PcaSolver, Source};
 pub use scaling::{MinMaxModel, MinMaxScaler, StandardModel, StandardScaler};

@@ -1,9 +1,10 @@
 //! Test helpers shared by the family: golden cases, closeness, gradient checks.
 //!
-//! Never published, and depends on candle alone, so every crate can use it in its tests.
+//! Never published, and depends on no crate of the family, so every crate can use it in its tests.
 
 mod close;
 mod detector;
+mod estimator;
 mod filled;
 mod golden;
 mod gradient;
@@ -14,6 +15,7 @@ mod summary;
 
 pub use close::{assert_close, relative_error};
 pub use detector::check_detector;
+pub use estimator::check_estimator;
 pub use filled::{Filled, parameter_counts};
 pub use golden::Golden;
 pub use gradient::check_gradients;

@@ -16,7 +16,7 @@ use crate::{Error, Float, Result};
 /// use ndarray::array;
 /// use ocellus_cluster::linalg::SymmetricEigen;
 ///
-/// let eigen = SymmetricEigen::new(array![[2., 1.], [1., 2.]].view())?;
+/// let eigen = SymmetricEigen::new(array![[2f64, 1.], [1., 2.]].view())?;
 /// assert!((eigen.values[0] - 3.).abs() < 1e-12 && (eigen.values[1] - 1.).abs() < 1e-12);
 /// # Ok::<(), ocellus_cluster::Error>(())
 /// ```
@@ -42,6 +42,10 @@ impl<T: Float> SymmetricEigen<T> {
     pub fn new(a: ArrayView2<'_, T>) -> Result<Self> {
         let size = a.nrows();
         fits("the eigenvalues of A", a.dim(), a.dim(), a.is_square())?;
+        if size == 0 {
+            return Ok(Self { values: Array1::zeros(0), vectors: Array2::zeros((0, 0)) });
+        }
+        let failed = || Error::NotConverged { what: "eigenvalue decomposition" };
         let a = Dense::new(a);
         let (mut vectors, mut values) = (Mat::zeros(size, size), Diag::zeros(size));
         let par = Par::Seq;
@@ -55,7 +59,10 @@ impl<T: Float> SymmetricEigen<T> {
             MemStack::new(&mut MemBuffer::new(scratch)),
             Default::default(),
         )
-        .map_err(|_| Error::NotConverged { what: "eigenvalue decomposition" })?;
+        .map_err(|_| failed())?;
+        if (0..size).any(|i| !values[i].is_finite()) {
+            return Err(failed());
+        }
         let last = |i: usize| size - 1 - i;
         Ok(Self {
             values: Array1::from_shape_fn(size, |i| values[last(i)]),

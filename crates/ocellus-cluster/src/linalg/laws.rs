@@ -168,5 +168,6 @@ fn empty_matrices_do_not_panic() -> Result<()> {
     assert_eq!(orthonormal(a.view()).dim(), (0, 0));
     assert_eq!(SymmetricEigen::new(Array2::<f64>::zeros((0, 0)).view())?.values.len(), 0);
     assert_eq!(Svd::new(a.view())?.values.len(), 0);
+    assert_eq!(Cholesky::new(Array2::<f64>::zeros((0, 0)).view())?.log_det(), 0.);
     Ok(())
 }

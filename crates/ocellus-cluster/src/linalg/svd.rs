@@ -15,7 +15,7 @@ use crate::{Error, Float, Result};
 /// use ndarray::array;
 /// use ocellus_cluster::linalg::Svd;
 ///
-/// let svd = Svd::new(array![[3., 0.], [0., -4.], [0., 0.]].view())?;
+/// let svd = Svd::new(array![[3f64, 0.], [0., -4.], [0., 0.]].view())?;
 /// assert_eq!((svd.u.dim(), svd.values.len(), svd.vt.dim()), ((3, 2), 2, (2, 2)));
 /// assert!((svd.values[0] - 4.).abs() < 1e-12);
 /// # Ok::<(), ocellus_cluster::Error>(())
@@ -44,6 +44,11 @@ impl<T: Float> Svd<T> {
     pub fn new(a: ArrayView2<'_, T>) -> Result<Self> {
         let (rows, columns) = a.dim();
         let size = rows.min(columns);
+        if size == 0 {
+            let (u, vt) = (Array2::zeros((rows, 0)), Array2::zeros((0, columns)));
+            return Ok(Self { u, values: Array1::zeros(0), vt });
+        }
+        let failed = || Error::NotConverged { what: "singular value decomposition" };
         let a = Dense::new(a);
         let (mut u, mut v) = (Mat::zeros(rows, size), Mat::zeros(columns, size));
         let (mut values, par) = (Diag::zeros(size), Par::Seq);
@@ -58,7 +63,10 @@ impl<T: Float> Svd<T> {
             MemStack::new(&mut MemBuffer::new(scratch)),
             Default::default(),
         )
-        .map_err(|_| Error::NotConverged { what: "singular value decomposition" })?;
+        .map_err(|_| failed())?;
+        if (0..size).any(|i| !values[i].is_finite()) {
+            return Err(failed());
+        }
         Ok(Self {
             u: to_array(u.as_ref()),
             values: Array1::from_shape_fn(size, |i| values[i]),

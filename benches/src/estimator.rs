@@ -1,0 +1,104 @@
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use ndarray::Array2;
+use ocellus::candle::{Device, Error, Result, Tensor};
+use ocellus::cluster::{Fit, Nmf, Pca, PcaSolver};
+use serde::Serialize;
+
+use crate::module::Forward;
+use crate::values::fill;
+
+/// What learns from feature vectors: an input is (1, 1, samples, features).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Estimator {
+    /// Principal components of the largest variance.
+    Pca {
+        /// How many.
+        components: usize,
+        /// How.
+        solver: Solver,
+    },
+    /// Non-negative factors by coordinate descent from NNDSVDa.
+    Nmf {
+        /// How many.
+        components: usize,
+        /// All are made.
+        iterations: usize,
+    },
+}
+
+/// A solver of principal components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Solver {
+    /// Of the covariance matrix: scikit-learn's `covariance_eigh`, our Lanczos iterations.
+    Covariance,
+    /// A random projection.
+    Randomized,
+}
+
+impl Estimator {
+    /// Its name in the ids.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pca { solver: Solver::Covariance, .. } => "pca_covariance",
+            Self::Pca { solver: Solver::Randomized, .. } => "pca_randomized",
+            Self::Nmf { .. } => "nmf",
+        }
+    }
+
+    /// Fits it. The tensor is turned into an array once, at the first run.
+    pub(crate) fn build(self) -> Forward {
+        let samples = OnceCell::new();
+        Rc::new(move |inputs, _| {
+            let x = match samples.get() {
+                Some(x) => x,
+                None => samples.get_or_init({
+                    let x = array(&inputs[0])?;
+                    || x
+                }),
+            };
+            self.fit(x).map(|values| vec![values])
+        })
+    }
+
+    /// What must agree with others: variances, or the error that is left.
+    fn fit(self, x: &Array2<f32>) -> Result<Tensor> {
+        let values = match self {
+            Self::Pca { components, solver } => {
+                let solver = match solver {
+                    Solver::Covariance => PcaSolver::krylov(),
+                    Solver::Randomized => PcaSolver::randomized(),
+                };
+                let model = Pca::new(components).with_solver(solver).fit(x.view());
+                model.map_err(Error::wrap)?.explained_variance().to_vec()
+            }
+            Self::Nmf { components, iterations } => {
+                let nmf = Nmf::new(components).with_max_iterations(iterations).with_tolerance(0.);
+                let model = nmf.fit(x.view()).map_err(Error::wrap)?;
+                vec![model.reconstruction_error() as f32]
+            }
+        };
+        Tensor::new(values, &Device::Cpu)
+    }
+}
+
+fn array(x: &Tensor) -> Result<Array2<f32>> {
+    let (rows, columns) = (x.dim(2)?, x.dim(3)?);
+    Array2::from_shape_vec((rows, columns), x.flatten_all()?.to_vec1()?).map_err(Error::wrap)
+}
+
+/// Non-negative samples of 24 directions whose strength falls, and noise.
+pub(crate) fn samples([batch, channels, rows, columns]: [usize; 4]) -> Result<Tensor> {
+    const DIRECTIONS: usize = 24;
+    let strength = (0..DIRECTIONS).map(|r| 0.85f32.powi(r as i32)).collect::<Vec<_>>();
+    let strength = Tensor::new(strength, &Device::Cpu)?;
+    let left = fill((rows, DIRECTIONS), 1)?.sqr()?.broadcast_mul(&strength)?;
+    let noise = (fill((rows, columns), 3)?.abs()? * 0.2)?;
+    let x = (left.matmul(&fill((DIRECTIONS, columns), 2)?.sqr()?)? + noise)?;
+    x.reshape((batch, channels, rows, columns))
+}
