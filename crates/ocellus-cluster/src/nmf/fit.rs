@@ -1,4 +1,5 @@
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
 use super::coordinate::descend;
 use super::multiplicative::multiply;
@@ -46,15 +47,12 @@ impl Nmf {
 
 /// Errs at the first negative entry.
 pub(super) fn not_negative<T: Float>(x: ArrayView2<'_, T>) -> Result<()> {
-    let bad = x.indexed_iter().find(|(_, value)| **value < T::zero());
-    match bad {
-        Some(((row, column), value)) => Err(Error::Negative {
-            method: "NMF",
-            row,
-            column,
-            value: value.widen(),
-            remedy: "shift or scale the features to 0 and above, with a MinMaxScaler say",
-        }),
-        None => Ok(()),
-    }
+    let negative = |value: &T| *value < T::zero();
+    let bad = x.outer_iter().into_par_iter().enumerate().find_map_first(|(row, values)| {
+        let column = values.iter().position(negative)?;
+        Some((row, column, values[column].widen()))
+    });
+    let Some((row, column, value)) = bad else { return Ok(()) };
+    let remedy = "shift or scale the features to 0 and above, with a MinMaxScaler say";
+    Err(Error::Negative { method: "NMF", row, column, value, remedy })
 }
