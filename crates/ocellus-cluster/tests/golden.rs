@@ -1,5 +1,7 @@
 //! PCA, NMF and scaling against scikit-learn: `testdata/reduction.py`.
 
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use ndarray::{Array2, ArrayView2, array};
 use ocellus_cluster::{
     Components, Divergence, Fit, MinMaxScaler, Nmf, NmfInit, NmfSolver, Pca, PcaSolver,

@@ -1,5 +1,7 @@
 //! What holds of PCA and NMF on any data.
 
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use ocellus_cluster::{
     Components, Divergence, Fit, Float, MinMaxScaler, Nmf, NmfInit, NmfSolver, Pca, PcaModel,

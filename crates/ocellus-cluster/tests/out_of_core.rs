@@ -4,6 +4,8 @@
 //! cargo test --release -p ocellus-cluster --test out_of_core -- --ignored --nocapture
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use std::ops::Range;
 
 use ndarray::{Array2, Axis};
