@@ -21,7 +21,7 @@ pub enum Estimator {
         /// How.
         solver: Solver,
     },
-    /// Non-negative factors by coordinate descent from NNDSVDa.
+    /// Non-negative factors by coordinate descent from `NNDSVDa`.
     Nmf {
         /// How many.
         components: usize,
