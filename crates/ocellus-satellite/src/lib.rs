@@ -54,7 +54,7 @@ mod table_3;
 mod unet;
 
 pub use config::Config;
-pub use crf::{Compatibility, CrfBlock, DenseCrf, KernelNormalization};
+pub use crf::{AppearanceFilter, Compatibility, CrfBlock, DenseCrf, KernelNormalization};
 pub use error::{Error, Result};
 pub use network_config::NetworkConfig;
 pub use protocol::{Protocol, Refinement};

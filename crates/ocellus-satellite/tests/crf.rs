@@ -1,7 +1,7 @@
 //! Laws of the dense CRF, and how near the lattice comes to exact sums.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ocellus_satellite::{Compatibility, CrfBlock, DenseCrf, KernelNormalization};
+use ocellus_satellite::{AppearanceFilter, Compatibility, CrfBlock, DenseCrf, KernelNormalization};
 use ocellus_testing::with_threads;
 
 /// An image with buildings on a shaded ground, and noisy probabilities of what is where.
@@ -91,26 +91,34 @@ fn agreement(a: &[usize], b: &[usize]) -> f64 {
     a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
 }
 
-/// Which part of the labels of `refine` are those of `refine_exact`, and which part the latter changes.
-fn compare(scene: &Scene, crf: &DenseCrf) -> (f64, f64) {
+/// Which part of the labels of `refine` are those of `refine_exact`, with each filter, and which part
+/// the latter changes.
+fn compare<const N: usize>(
+    scene: &Scene,
+    crf: &DenseCrf,
+    filters: [AppearanceFilter; N],
+) -> ([f64; N], f64) {
     let exact = crf.refine_exact(&scene.probabilities, &scene.block()).unwrap();
     let labels = scene.labels(&exact);
     let before = scene.labels(&scene.probabilities);
-    (agreement(&scene.labels(&scene.refine(crf)), &labels), 1. - agreement(&before, &labels))
+    let refined = |filter| scene.labels(&scene.refine(&crf.clone().with_filter(filter)));
+    let agreements = filters.map(|filter| agreement(&refined(filter), &labels));
+    (agreements, 1. - agreement(&before, &labels))
 }
 
 #[test]
-fn the_lattice_agrees_with_exact_sums_on_99_percent_of_the_labels() {
+fn both_filters_agree_with_exact_sums_on_99_percent_of_the_labels() {
     for (bands, classes) in [(1, 2), (3, 3), (4, 2)] {
         for (grain, doubt) in [(4., 1.5), (10., 1.)] {
             let scene = Scene::new(bands, classes, [40, 44], [60., grain, doubt]);
             for (weight, position, value) in [(10., 80., 13.), (5., 20., 20.), (2., 10., 30.)] {
                 let crf = DenseCrf::default().with_appearance(weight, position, value);
-                let (agreement, changed) = compare(&scene, &crf);
+                let filters = [crf.filter, AppearanceFilter::Lattice];
+                let (agreements, changed) = compare(&scene, &crf, filters);
                 let case = format!(
                     "{bands} bands, {classes} classes, grain {grain}, θ {position}, {value}"
                 );
-                assert!(agreement >= 0.99, "{case}: {agreement}");
+                assert!(agreements.iter().all(|a| *a >= 0.99), "{case}: {agreements:?}");
                 assert!(changed > 0.05, "{case}: {changed}");
             }
         }
@@ -118,7 +126,7 @@ fn the_lattice_agrees_with_exact_sums_on_99_percent_of_the_labels() {
 }
 
 #[test]
-fn where_strong_kernels_make_objects_tip_95_percent_agree() {
+fn where_strong_kernels_make_objects_tip_landmarks_agree_on_99_percent_the_lattice_on_95() {
     // Classes 40 apart: one to three θβ.
     for (bands, grain, weight, position, value) in [
         (1, 4., 5., 20., 20.),
@@ -128,8 +136,10 @@ fn where_strong_kernels_make_objects_tip_95_percent_agree() {
     ] {
         let scene = Scene::new(bands, 3, [48, 52], [40., grain, 1.5]);
         let crf = DenseCrf::default().with_appearance(weight, position, value);
-        let (agreement, _) = compare(&scene, &crf);
-        assert!(agreement >= 0.95, "{bands} bands, θ {position}, {value}: {agreement}");
+        let filters = [crf.filter, AppearanceFilter::Lattice];
+        let ([landmarks, lattice], _) = compare(&scene, &crf, filters);
+        let case = format!("{bands} bands, θ {position}, {value}: {landmarks}, {lattice}");
+        assert!(landmarks >= 0.995 && lattice >= 0.95, "{case}");
     }
 }
 
@@ -207,6 +217,8 @@ fn probabilities_sum_to_one_and_are_the_same_bits_at_any_number_of_threads() {
     for (classes, size) in [(2, [70, 300]), (3, [65, 129]), (6, [33, 40])] {
         let scene = Scene::new(4, classes, size, [60., 10., 1.5]);
         let crf = DenseCrf::default().with_appearance(4., 30., 15.).with_iterations(3);
+        let filter = if classes == 3 { AppearanceFilter::Lattice } else { crf.filter };
+        let crf = crf.with_filter(filter);
         let refined = with_threads(1, || scene.refine(&crf));
         let pixels = size[0] * size[1];
         for pixel in 0..pixels {
@@ -267,7 +279,7 @@ fn images_of_one_pixel_and_of_one_line_are_refined() {
         let refined = scene.refine(&crf);
         assert!(refined.iter().all(|p| (0. ..=1.).contains(p)));
         if size[0] * size[1] <= 300 {
-            let (agreement, _) = compare(&scene, &crf);
+            let ([agreement], _) = compare(&scene, &crf, [crf.filter]);
             assert!(agreement >= 0.98, "{size:?}: {agreement}");
         }
     }
@@ -348,6 +360,8 @@ fn wrong_settings_are_told() {
         assert!(text(crf().with_min_probability(bad)).starts_with("min_probability is"));
     }
     let matrix = |costs: &[f64]| crf().with_compatibility(Compatibility::Matrix(costs.to_vec()));
+    let nothing = AppearanceFilter::Landmarks { most: 0 };
+    assert!(text(crf().with_filter(nothing)).starts_with("0 landmarks"));
     assert!(text(matrix(&[0., 1.])).contains("no square"));
     assert!(text(matrix(&[0., 1., 2., 0.])).contains("no direction"));
     assert!(text(matrix(&[0., f64::NAN, 1., 0.])).contains("finite cost"));

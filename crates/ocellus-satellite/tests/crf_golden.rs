@@ -3,7 +3,7 @@
 
 use std::f64::consts::PI;
 
-use ocellus_satellite::{Compatibility, CrfBlock, DenseCrf, KernelNormalization};
+use ocellus_satellite::{AppearanceFilter, Compatibility, CrfBlock, DenseCrf, KernelNormalization};
 use ocellus_testing::Golden;
 
 /// Costs of labels in the cases `matrix`.
@@ -69,6 +69,7 @@ fn the_lattice_equals_that_of_the_authors() {
                 .with_appearance(weight * scale, position, value)
                 .with_smoothness(0., 1.)
                 .with_normalization(normalization)
+                .with_filter(AppearanceFilter::Lattice)
                 .with_iterations(5);
             let error =
                 case.largest_error(&crf.refine(&case.probabilities, &case.block()).unwrap());
@@ -83,6 +84,7 @@ fn the_lattice_of_six_dimensions_equals_that_of_the_authors() {
     let crf = DenseCrf::default()
         .with_appearance(3., 12., 30.)
         .with_smoothness(0., 1.)
+        .with_filter(AppearanceFilter::Lattice)
         .with_iterations(5);
     let error = case.largest_error(&crf.refine(&case.probabilities, &case.block()).unwrap());
     assert!(error < 2e-6, "{error}");

@@ -1,8 +1,9 @@
 use rayon::prelude::*;
 
 use super::block::CrfBlock;
-use super::dense_crf::{Compatibility, DenseCrf, KernelNormalization};
+use super::dense_crf::{AppearanceFilter, Compatibility, DenseCrf, KernelNormalization};
 use super::gaussian::Gaussian;
+use super::landmarks::Landmarks;
 use super::lattice::{Features, Permutohedral, Pixels};
 use crate::Result;
 
@@ -115,13 +116,54 @@ impl MeanField {
 
 /// Both kernels, as far as they have a weight.
 struct Kernels {
-    appearance: Option<(Permutohedral, Scales)>,
+    appearance: Option<(Appearance, Scales)>,
     smoothness: Option<(Gaussian, Scales)>,
     channels: usize,
     /// Σ w k̂ 1 at each pixel.
     total: Vec<f32>,
     /// The smoothness kernel's input.
     scaled: Vec<f32>,
+}
+
+/// The appearance kernel, one way or the other.
+enum Appearance {
+    Landmarks(Box<Landmarks>),
+    Lattice(Box<Permutohedral>),
+}
+
+impl Appearance {
+    fn new(filter: AppearanceFilter, features: &Features, channels: usize) -> Self {
+        match filter {
+            AppearanceFilter::Landmarks { most } => {
+                Self::Landmarks(Box::new(Landmarks::new(features, channels, most)))
+            }
+            AppearanceFilter::Lattice => {
+                Self::Lattice(Box::new(Permutohedral::new(features, channels)))
+            }
+        }
+    }
+
+    fn filter(
+        &mut self,
+        channels: usize,
+        input: Pixels,
+        output: &mut [f32],
+        write: impl Fn(usize, &[f32], &mut [f32]) + Sync,
+    ) {
+        match self {
+            Self::Landmarks(filter) => filter.filter(channels, input, output, write),
+            Self::Lattice(filter) => filter.filter(channels, input, output, write),
+        }
+    }
+
+    /// The least that a pixel's kernel can sum to: with landmarks, rare colors may fall below what
+    /// each pixel gives to itself.
+    fn least_sum(&self) -> f32 {
+        match self {
+            Self::Landmarks(_) => 1.,
+            Self::Lattice(_) => 0.,
+        }
+    }
 }
 
 /// What normalization scales a kernel's input and output by; the weight goes with the output.
@@ -145,17 +187,19 @@ impl Kernels {
         if settings.appearance_weight > 0. {
             let (position, value) = (settings.appearance_position, settings.appearance_value);
             let features = Features::new(*block, position, value)?;
-            let mut lattice = Permutohedral::new(&features, channels);
+            let mut appearance = Appearance::new(settings.filter, &features, channels);
+            let least = appearance.least_sum();
             let mut filter = |input: &[f32], output: &mut [f32]| {
                 let input = Pixels { values: input, stride: 1, scale: &valid };
-                lattice.filter(1, input, output, |_, sums, output| output.copy_from_slice(sums));
+                appearance.filter(1, input, output, |_, sums, output| output.copy_from_slice(sums));
             };
             filter(&valid, &mut sums);
+            sums.iter_mut().for_each(|sum| *sum = sum.max(least));
             let scales =
                 Scales::new(settings.normalization, settings.appearance_weight, &sums, &valid);
             filter(&scales.before, &mut sums);
             scales.add(&sums, &mut kernels.total);
-            kernels.appearance = Some((lattice, scales));
+            kernels.appearance = Some((appearance, scales));
         }
         if settings.smoothness_weight > 0. {
             let theta = settings.smoothness_position;
@@ -179,10 +223,10 @@ impl Kernels {
     fn send(&mut self, q: &[f32], classes: usize, messages: &mut [f32]) {
         let channels = self.channels;
         messages.par_chunks_mut(CHUNK).for_each(|messages| messages.fill(0.));
-        if let Some((lattice, scales)) = &mut self.appearance {
+        if let Some((appearance, scales)) = &mut self.appearance {
             let input = Pixels { values: q, stride: classes, scale: &scales.before };
             let after = &scales.after;
-            lattice.filter(channels, input, messages, |first, sums, messages| {
+            appearance.filter(channels, input, messages, |first, sums, messages| {
                 add_scaled(channels, sums, &after[first..], messages);
             });
         }

@@ -3,8 +3,9 @@ mod dense_crf;
 mod exact;
 mod fast;
 mod gaussian;
+mod landmarks;
 mod lattice;
 mod probabilities;
 
 pub use block::CrfBlock;
-pub use dense_crf::{Compatibility, DenseCrf, KernelNormalization};
+pub use dense_crf::{AppearanceFilter, Compatibility, DenseCrf, KernelNormalization};

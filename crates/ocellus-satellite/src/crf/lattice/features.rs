@@ -45,15 +45,20 @@ impl<'a> Features<'a> {
         Err(Error::Setting(format!("{what} from zero, too far for the lattice: raise {theta}")))
     }
 
-    pub(super) fn block(&self) -> &CrfBlock<'a> {
+    pub(in crate::crf) fn block(&self) -> &CrfBlock<'a> {
         &self.block
     }
 
-    pub(super) fn dims(&self) -> usize {
+    /// θα in pixels.
+    pub(in crate::crf) fn position(&self) -> f64 {
+        self.position
+    }
+
+    pub(in crate::crf) fn dims(&self) -> usize {
         self.block.bands() + 2
     }
 
-    pub(super) fn write(&self, pixel: usize, into: &mut [f64]) {
+    pub(in crate::crf) fn write(&self, pixel: usize, into: &mut [f64]) {
         let [row, column] = self.block.origin;
         into[0] = (column + pixel % self.block.width()) as f64 / self.position;
         into[1] = (row + pixel / self.block.width()) as f64 / self.position;

@@ -1,0 +1,6 @@
+mod coordinates;
+mod filter;
+mod grid;
+mod pivots;
+
+pub(super) use filter::Landmarks;
