@@ -5,7 +5,7 @@ mod zeros;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use zeros::Zeros;
 
@@ -31,7 +31,8 @@ const HUGE: usize = 2 << 20;
 /// page and clears each one when it is touched, which for an operation such as a ReLU or a fast
 /// convolution takes as long as its arithmetic (`docs/performance.md`). A program that makes this
 /// its global allocator pays for each block once. It holds the memory of its peak until it ends, or
-/// until [`Self::release`].
+/// until [`Self::release`]; where tensors of many sizes come and go, that is the sum of the peaks of
+/// all sizes, which [`Self::limit`] bounds.
 ///
 /// Blocks of four MiB and more ask Linux for huge pages. Those that were asked for with zeros and come
 /// back so are not cleared again: Linux maps them to one page of zeros until they are written to.
@@ -58,24 +59,35 @@ pub struct CachingAllocator {
     classes: [Mutex<List>; CLASSES],
     zeros: Mutex<Zeros>,
     kept: AtomicUsize,
+    /// Bytes of the classes' blocks that are in use.
+    used: AtomicUsize,
+    /// The most bytes that were in use since the limit was set.
+    most: AtomicUsize,
+    /// Bytes that are held beyond those.
+    spare: AtomicUsize,
+    clock: AtomicU64,
 }
 
 /// Blocks that nobody uses. Each holds the address of the next: a list that lay elsewhere would have
 /// to be allocated, within an allocation.
 #[derive(Debug)]
-struct List(*mut u8);
+struct List {
+    first: *mut u8,
+    /// When a block of this class was asked for last.
+    asked: u64,
+}
 
 // SAFETY: the blocks in a list have no other user.
 unsafe impl Send for List {}
 
 impl List {
     fn pop(&mut self) -> Option<*mut u8> {
-        let block = self.0;
+        let block = self.first;
         if block.is_null() {
             return None;
         }
         // SAFETY: `push` has written it there; blocks are large and aligned enough.
-        self.0 = unsafe { block.cast::<*mut u8>().read() };
+        self.first = unsafe { block.cast::<*mut u8>().read() };
         Some(block)
     }
 
@@ -84,8 +96,8 @@ impl List {
     /// The block must be of this list's class, and nobody may use it.
     unsafe fn push(&mut self, block: *mut u8) {
         // SAFETY: by the caller's promise; blocks are large and aligned enough.
-        unsafe { block.cast::<*mut u8>().write(self.0) };
-        self.0 = block;
+        unsafe { block.cast::<*mut u8>().write(self.first) };
+        self.first = block;
     }
 }
 
@@ -103,6 +115,11 @@ fn class(size: usize) -> Option<(usize, usize)> {
     (index < CLASSES).then_some((index, bytes))
 }
 
+/// The bytes of a class's blocks.
+const fn bytes_of(index: usize) -> usize {
+    (LEAST << (index / STEPS)) / STEPS * (STEPS + index % STEPS)
+}
+
 /// How the system is asked for a block of a class.
 fn whole(bytes: usize) -> Layout {
     let align = if is_huge(bytes) { HUGE } else { ALIGN };
@@ -115,9 +132,13 @@ impl CachingAllocator {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            classes: [const { Mutex::new(List(null_mut())) }; CLASSES],
+            classes: [const { Mutex::new(List { first: null_mut(), asked: 0 }) }; CLASSES],
             zeros: Mutex::new(Zeros::new()),
             kept: AtomicUsize::new(0),
+            used: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            spare: AtomicUsize::new(usize::MAX),
+            clock: AtomicU64::new(0),
         }
     }
 
@@ -136,6 +157,68 @@ impl CachingAllocator {
             }
             bytes = size + 1;
         }
+    }
+
+    /// Bounds what is held, in use or kept, by the most that is in use at a time from here on and
+    /// `spare` bytes: before more is taken from the system, the sizes that were not asked for longest
+    /// are given back to it. Without a limit, all is kept.
+    ///
+    /// A network whose own sizes need more than is spared pays for some of them in each pass.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_ops::CachingAllocator;
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: CachingAllocator = CachingAllocator::new();
+    ///
+    /// ALLOCATOR.limit(10 << 20);
+    /// for size in 4..20 {
+    ///     drop(vec![1u8; size << 20]);
+    /// }
+    /// assert!(ALLOCATOR.kept() <= (20 + 10) << 20);
+    /// ```
+    pub fn limit(&self, spare: usize) {
+        self.most.store(self.used.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.spare.store(spare, Ordering::Relaxed);
+    }
+
+    /// Counts a block as in use.
+    fn lend(&self, bytes: usize) {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.most.fetch_max(used, Ordering::Relaxed);
+    }
+
+    /// Gives back what the limit asks for, now that another block is in use, which is not there yet.
+    fn make_room(&self) {
+        let spare = self.spare.load(Ordering::Relaxed);
+        let limit = self.most.load(Ordering::Relaxed).saturating_add(spare);
+        while self.used.load(Ordering::Relaxed) + self.kept() > limit {
+            let Some((index, bytes)) = self.oldest() else { return };
+            if let Some(block) = self.take(index, bytes) {
+                // SAFETY: it was allocated so, and nobody uses it.
+                unsafe { System.dealloc(block, whole(bytes)) };
+            }
+        }
+    }
+
+    /// The class with blocks to give back that was not asked for longest, and its bytes.
+    fn oldest(&self) -> Option<(usize, usize)> {
+        let asked = self.classes.iter().enumerate().filter_map(|(index, list)| {
+            let list = list.lock().ok()?;
+            (!list.first.is_null()).then_some((list.asked, index))
+        });
+        asked.min().map(|(_, index)| (index, bytes_of(index)))
+    }
+
+    /// A kept block of a class that is asked for now.
+    fn ask(&self, index: usize, bytes: usize) -> Option<*mut u8> {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut list) = self.classes[index].lock() {
+            list.asked = now;
+        }
+        self.take(index, bytes)
     }
 
     fn take(&self, index: usize, bytes: usize) -> Option<*mut u8> {
@@ -198,10 +281,15 @@ unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class(layout.size()) {
             Some((index, bytes)) if layout.align() <= ALIGN => {
-                self.take(index, bytes).unwrap_or_else(|| {
+                self.lend(bytes);
+                self.ask(index, bytes).unwrap_or_else(|| {
+                    self.make_room();
                     let layout = whole(bytes);
                     // SAFETY: the size is not zero.
                     let block = unsafe { System.alloc(layout) };
+                    if block.is_null() {
+                        self.used.fetch_sub(bytes, Ordering::Relaxed);
+                    }
                     advise(block, layout);
                     block
                 })
@@ -215,6 +303,7 @@ unsafe impl GlobalAlloc for CachingAllocator {
         match class(layout.size()) {
             Some((_, bytes)) if layout.align() <= ALIGN => {
                 if let Some(block) = self.take_zeros(bytes) {
+                    self.lend(bytes);
                     return block;
                 }
                 // SAFETY: by the caller's promise.
@@ -234,6 +323,7 @@ unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class(layout.size()) {
             Some((index, bytes)) if layout.align() <= ALIGN => {
+                self.used.fetch_sub(bytes, Ordering::Relaxed);
                 // SAFETY: the caller gives it back.
                 if unsafe { self.keep_zeros(block, bytes) } {
                     return;
@@ -254,75 +344,4 @@ unsafe impl GlobalAlloc for CachingAllocator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_are_tight_and_in_order() {
-        let mut before = None;
-        let mut size = LEAST;
-        while let Some((index, bytes)) = class(size) {
-            assert!(bytes >= size && bytes <= size + size / STEPS);
-            assert_eq!(class(bytes), Some((index, bytes)), "{size}");
-            assert!(before.is_none_or(|b| b == index || b + 1 == index), "{size}");
-            before = Some(index);
-            size += size / 20;
-        }
-        assert_eq!(before, Some(CLASSES - 1));
-        assert_eq!(class(LEAST - 1), None);
-        assert_eq!(class(usize::MAX), None);
-    }
-
-    #[test]
-    fn blocks_are_kept_zeroed_and_released() {
-        let allocator = CachingAllocator::new();
-        for (size, align) in [(100, 8), (LEAST, 8), (LEAST + 1, 64), (9 << 20, 16), (1 << 20, 4096)]
-        {
-            let layout = Layout::from_size_align(size, align).expect("a layout");
-            // SAFETY: allocated and freed with the same layout, written within its size.
-            unsafe {
-                let a = allocator.alloc(layout);
-                a.write_bytes(7, size);
-                allocator.dealloc(a, layout);
-                let b = allocator.alloc_zeroed(layout);
-                let bytes = std::slice::from_raw_parts(b, size);
-                assert!(bytes.iter().all(|&b| b == 0) && b.addr().is_multiple_of(align));
-                let again = class(size).is_some() && align <= ALIGN;
-                assert!(!again || a == b, "the block of {size} bytes was not kept");
-                allocator.dealloc(b, layout);
-            }
-        }
-        assert!(allocator.kept() > LEAST);
-        allocator.release();
-        assert_eq!(allocator.kept(), 0);
-    }
-
-    #[test]
-    fn blocks_that_were_only_read_are_not_cleared_again() {
-        let allocator = CachingAllocator::new();
-        let layout = Layout::from_size_align(9 << 20, 8).expect("a layout");
-        // SAFETY: allocated and freed with the same layout, written within its size.
-        unsafe {
-            let a = allocator.alloc_zeroed(layout);
-            allocator.dealloc(a, layout);
-            assert_eq!(allocator.kept(), 0, "it has no memory");
-            let b = allocator.alloc_zeroed(layout);
-            assert!(!cfg!(target_os = "linux") || a == b);
-            b.add(9).write(1); // Where nobody looks.
-            allocator.dealloc(b, layout);
-            let c = allocator.alloc_zeroed(layout);
-            let bytes = std::slice::from_raw_parts(c, layout.size());
-            assert!(bytes.iter().all(|&b| b == 0));
-            allocator.dealloc(c, layout);
-            // More than are remembered.
-            let blocks: Vec<_> =
-                (0..zeros::MOST + 2).map(|_| allocator.alloc_zeroed(layout)).collect();
-            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
-            let d = allocator.alloc(layout);
-            d.write_bytes(7, layout.size());
-            allocator.dealloc(d, layout);
-        }
-        allocator.release();
-        assert_eq!(allocator.kept(), 0);
-    }
-}
+mod tests;
