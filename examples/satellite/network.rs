@@ -183,8 +183,11 @@ impl Network {
         };
         let card: Card = serde_json::from_str(card)
             .with_context(|| format!("the card in {} is damaged", file.display()))?;
-        let network = Self::new(&card, device)?;
-        network.params.load(&weights, &LoadConfig::default())?;
-        Ok(network)
+        let params = ParamStore::seeded(card.seed);
+        // Before the network is built: no weight is drawn, and none is in memory twice.
+        params.load(&weights, &LoadConfig::default())?;
+        let model = card.config()?.build(params.var_builder(DType::F32, device))?;
+        params.finish_load()?;
+        Ok(Self { card, model, params, device: device.clone() })
     }
 }

@@ -9,6 +9,9 @@ use ocellus::{
 /// The longer side of an overview at most.
 const LONGEST: u32 = 3000;
 
+/// Rows and columns that are read at a time, about.
+const WINDOW: u32 = 512;
+
 /// How many pixels of a scene of that size one of its overview stands for, in each direction.
 pub(crate) fn factor(width: u32, height: u32) -> u32 {
     width.max(height).div_ceil(LONGEST).max(1)
@@ -25,33 +28,45 @@ pub(crate) fn colors(bands: usize) -> [usize; 3] {
 
 /// The scene reduced by averaging, its darkest and brightest hundredth cut; black where no data is.
 pub(crate) fn picture(scene: &mut dyn SceneSource) -> Result<Picture> {
-    let (info, mut planes) = (scene.info().clone(), [const { Vec::new() }; 3]);
+    let info = scene.info().clone();
     let factor = factor(info.width, info.height);
-    for y in (0..info.height).step_by(factor as usize) {
-        let rows = factor.min(info.height - y);
-        let block = scene.read(Window::new(0, y, info.width, rows))?;
-        let pixels = block.valid.len();
-        for (plane, band) in planes.iter_mut().zip(colors(info.bands)) {
-            let values = &block.data[band * pixels..][..pixels];
-            plane.extend(reduce(values, &block.valid, info.width as usize, factor as usize));
+    let (width, height) = (info.width.div_ceil(factor) as usize, info.height.div_ceil(factor));
+    let pixels = width * height as usize;
+    let mut planes = vec![0.; 3 * pixels];
+    // Of a wide scene, a few whole rows meet more strips or tiles than are kept.
+    let step = (WINDOW / factor).max(1) * factor;
+    for y in (0..info.height).step_by(step as usize) {
+        for x in (0..info.width).step_by(step as usize) {
+            let window = Window::new(x, y, step.min(info.width - x), step.min(info.height - y));
+            let block = scene.read(window)?;
+            for (plane, band) in planes.chunks_exact_mut(pixels).zip(colors(info.bands)) {
+                let values = &block.data[band * block.valid.len()..][..block.valid.len()];
+                let columns = window.width.div_ceil(factor) as usize;
+                let means = reduce(values, &block.valid, window.width as usize, factor as usize);
+                let at = (y / factor) as usize * width + (x / factor) as usize;
+                for (to, means) in plane[at..].chunks_mut(width).zip(means.chunks_exact(columns)) {
+                    to[..columns].copy_from_slice(means);
+                }
+            }
         }
     }
-    let height = info.height.div_ceil(factor) as usize;
-    let width = info.width.div_ceil(factor) as usize;
-    for plane in &mut planes {
-        stretch(plane);
-    }
-    Ok(Picture::from_planes(3, height, width, &planes.concat())?)
+    planes.chunks_exact_mut(pixels).for_each(stretch);
+    Ok(Picture::from_planes(3, height as usize, width, &planes)?)
 }
 
-/// The means of the valid values of blocks of columns; NaN where there is none.
+/// The means of the valid values of blocks; NaN where there is none.
 fn reduce(values: &[f32], valid: &[bool], width: usize, factor: usize) -> Vec<f32> {
-    let mut sums = vec![(0., 0_u32); width.div_ceil(factor)];
-    for (n, value) in values.iter().enumerate().filter(|(n, _)| valid[*n]) {
-        let (sum, count) = &mut sums[n % width / factor];
-        (*sum, *count) = (*sum + f64::from(*value), *count + 1);
+    let rows = values.chunks(factor * width).zip(valid.chunks(factor * width));
+    let mut means = Vec::new();
+    for (values, valid) in rows {
+        let mut sums = vec![(0., 0_u32); width.div_ceil(factor)];
+        for (n, value) in values.iter().enumerate().filter(|(n, _)| valid[*n]) {
+            let (sum, count) = &mut sums[n % width / factor];
+            (*sum, *count) = (*sum + f64::from(*value), *count + 1);
+        }
+        means.extend(sums.into_iter().map(|(sum, count)| (sum / f64::from(count)) as f32));
     }
-    sums.into_iter().map(|(sum, count)| (sum / f64::from(count)) as f32).collect()
+    means
 }
 
 /// To 0..1 between the 1st and the 99th hundredth; NaN becomes 0.

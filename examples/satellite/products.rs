@@ -15,7 +15,7 @@ use ocellus::{
 };
 use serde_json::json;
 
-use crate::{cli::Tiles, common::files, network::Card, overview};
+use crate::{cli::Tiles, common::files, network::Card, overview, segment::Work};
 
 /// A segmented scene.
 pub(crate) struct Found<'a> {
@@ -23,6 +23,7 @@ pub(crate) struct Found<'a> {
     pub(crate) record: &'a Record,
     pub(crate) plan: &'a TilePlan,
     pub(crate) card: &'a Card,
+    pub(crate) work: Work,
 }
 
 /// Writes everything beside each other in `out`, and tells of it.
@@ -65,12 +66,24 @@ pub(crate) fn write(
         .with_fact("network", &found.card.network)
         .with_fact("seconds", format!("{seconds:.1}"));
     files::write(&page, viewer.to_html()?)?;
+    let work = found.work;
+    let network_work = json!({
+        "tiles": work.tiles, "gmac": 1e-9 * work.macs as f64, "seconds": work.time.as_secs_f64(), "gflops": work.gflops(),
+    });
     let record = json!({
         "scene": {"width": info.width, "height": info.height, "bands": info.bands, "epsg": place},
         "network": found.card, "tiles": format!("{tiles:?}"), "shares": shares, "polygons": polygons, "seconds": seconds,
+        "work": network_work,
     });
     files::write(out.join(format!("{name}.json")), serde_json::to_vec_pretty(&record)?)?;
-    Ok(format!("{name}: {polygons} polygons in {seconds:.1} s; look at {}", page.display()))
+    Ok(format!(
+        "{name}: {polygons} polygons in {seconds:.1} s; the network did {:.0} GMAC in {:.1} s, \
+         {:.0} GFLOP/s; look at {}",
+        1e-9 * work.macs as f64,
+        work.time.as_secs_f64(),
+        work.gflops(),
+        page.display()
+    ))
 }
 
 /// Classes and probabilities as GeoTIFF.

@@ -1,9 +1,10 @@
 //! `segment`: a saved network on a whole scene.
 
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -11,13 +12,14 @@ use ocellus::{
     candle::{Result as TensorResult, Tensor},
     data::{
         Blend, ChannelStatistics, Image, Normalize, TileConfig,
-        raster::{SceneSource, Window, open_scene},
+        raster::{SceneConfig, SceneSource, Window, open_scene_with},
     },
     layers::{NormStatistics, recalibrate, with_norm_statistics},
-    satellite::{CrfBlock, DenseCrf, Record, SegmentConfig, Segmenter},
+    satellite::{CrfBlock, DenseCrf, Record, SegmentConfig, SegmentationNetwork, Segmenter},
 };
 
 use crate::{
+    ALLOCATOR,
     cli::{BlendChoice, Norm, Settings, Tiles},
     common::{device::device, progress},
     network::Network,
@@ -30,6 +32,10 @@ const RECALIBRATION_TILES: u32 = 36;
 /// Most tiles that mean and deviation of a scene are taken of.
 const STATISTICS_TILES: u32 = 100;
 
+/// Bytes that are kept for the next tensors: enough for a network's own sizes, and not for those of
+/// all tiles.
+const SPARE: usize = 1 << 28;
+
 /// Segments a scene, and writes classes, probabilities, polygons and a page to look at.
 pub(crate) fn segment(
     settings: &Settings,
@@ -38,8 +44,10 @@ pub(crate) fn segment(
     tiles: &Tiles,
 ) -> Result<()> {
     let started = Instant::now();
+    ALLOCATOR.limit(SPARE);
     let mut network = Network::open(model, &device(&settings.device)?)?;
-    let mut scene = open_scene(scene_file)?;
+    let size = u32::try_from(tiles.tile).unwrap_or(u32::MAX);
+    let mut scene = open_scene_with(scene_file, &SceneConfig::default().with_windows(size, size))?;
     check_bands(&network, scene.as_ref(), scene_file)?;
     let config = SegmentConfig::new(tile_config(&network, tiles)?).with_batch(tiles.tiles_at_once);
     let normalize = network.card.normalize(|| statistics(&mut scene, tiles.tile))?;
@@ -50,11 +58,21 @@ pub(crate) fn segment(
     if settings.norm != Norm::Batch {
         network.model.pack()?;
     }
+    let Network { card, model: network, params, device } = network;
+    // What is packed needs them no more.
+    drop(params);
+    ALLOCATOR.release();
+    ALLOCATOR.limit(SPARE);
 
-    let predict = |x: &Tensor| predict(&network, settings.norm, tiles.crf, x);
-    let classes = network.card.classes.len();
+    let work = Cell::new(Work::default());
+    let predict = |x: &Tensor| {
+        let before = Instant::now();
+        let y = probabilities(network.as_ref(), settings.norm, x)?;
+        work.set(work.get().with(network.as_ref(), x, before.elapsed())?);
+        if tiles.crf { refined(&y, x) } else { Ok(y) }
+    };
     let segmenter =
-        Segmenter::new(&predict, classes, &normalize, config)?.with_device(network.device.clone());
+        Segmenter::new(&predict, card.classes.len(), &normalize, config)?.with_device(device);
     let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/satellite-scene"));
     fs::create_dir_all(&out)
         .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
@@ -67,17 +85,52 @@ pub(crate) fn segment(
         settings.norm,
         tiles.crf
     );
-    let mut record =
-        Record::open(out.join(format!("{name}.parts")), plan.clone(), classes, &made_of)?;
+    let parts = out.join(format!("{name}.parts"));
+    let mut record = Record::open(parts, plan.clone(), card.classes.len(), &made_of)?;
     let bar = progress::bar(plan.count() as u64, &name);
     segmenter.run(&mut scene, &mut record, &mut |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
+    drop(network);
+    ALLOCATOR.release();
 
-    let found = Found { scene: &mut scene, record: &record, plan: &plan, card: &network.card };
+    let (scene, work) = (&mut scene, work.get());
+    let found = Found { scene, record: &record, plan: &plan, card: &card, work };
     let summary = products::write(found, &out, &name, tiles, started)?;
     record.remove()?;
     println!("{summary}");
     Ok(())
+}
+
+/// What the network has done in this run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) tiles: usize,
+    /// Multiply-accumulates of its convolutions.
+    pub(crate) macs: u64,
+    pub(crate) time: Duration,
+}
+
+impl Work {
+    /// With a batch that took so long.
+    fn with(
+        self,
+        network: &dyn SegmentationNetwork,
+        x: &Tensor,
+        time: Duration,
+    ) -> TensorResult<Self> {
+        let (tiles, _, height, width) = x.dims4()?;
+        Ok(Self {
+            tiles: self.tiles + tiles,
+            macs: self.macs + tiles as u64 * network.macs(height, width),
+            time: self.time + time,
+        })
+    }
+
+    /// Billions of floating-point operations a second, two a multiply-accumulate; 0 without any.
+    pub(crate) fn gflops(&self) -> f64 {
+        let seconds = self.time.as_secs_f64();
+        if seconds > 0. { 2e-9 * self.macs as f64 / seconds } else { 0. }
+    }
 }
 
 fn check_bands(network: &Network, scene: &dyn SceneSource, file: &Path) -> Result<()> {
@@ -114,14 +167,19 @@ fn tile_config(network: &Network, tiles: &Tiles) -> Result<TileConfig> {
     Ok(config)
 }
 
-/// Probabilities of normalized images, refined by a fully connected CRF if so wished.
-fn predict(network: &Network, norm: Norm, crf: bool, x: &Tensor) -> TensorResult<Tensor> {
+/// Probabilities of normalized images.
+fn probabilities(
+    network: &dyn SegmentationNetwork,
+    norm: Norm,
+    x: &Tensor,
+) -> TensorResult<Tensor> {
     let statistics =
         if norm == Norm::Batch { NormStatistics::Batch } else { NormStatistics::Running };
-    let y = with_norm_statistics(statistics, || network.model.predict(x))?;
-    if !crf {
-        return Ok(y);
-    }
+    with_norm_statistics(statistics, || network.predict(x))
+}
+
+/// Probabilities refined by a fully connected CRF.
+fn refined(y: &Tensor, x: &Tensor) -> TensorResult<Tensor> {
     // The values are of mean 0 and deviation 1: a fifth is about the 13 of 255 that is usual.
     let crf = DenseCrf::default().with_appearance(10., 80., 0.2);
     let (count, classes, height, width) = y.dims4()?;

@@ -57,7 +57,7 @@
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
-//! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
+//! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`], [`PartWriter`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
 //! | [`synthetic`] | Simulated B-mode images, OCTA images of known quality, satellite scenes; degradations of real images |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows; GeoTIFF written by rows |
 //! | [`geo`] | Where scenes lie on the ground; class maps as GeoJSON, footprints as masks, UTM |
@@ -97,4 +97,4 @@ pub use samples::{
     Regions, Sampler, ScenePair, StatisticsOf, TileGrid, TilePreparation, Tiles, Turn, Validation,
 };
 pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
-pub use tiles::{Blend, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};
+pub use tiles::{Blend, PartWriter, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

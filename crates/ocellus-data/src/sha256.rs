@@ -1,19 +1,51 @@
 /// SHA-256 (FIPS 180-4), for fingerprints that another program can check.
 pub(crate) fn hex_digest(bytes: &[u8]) -> String {
-    let mut state = INITIAL;
-    let mut blocks = bytes.chunks_exact(64);
-    for block in &mut blocks {
-        compress(&mut state, block);
+    let mut digest = Digest::new();
+    digest.update(bytes);
+    digest.finish()
+}
+
+/// SHA-256 of bytes that come one after the other.
+#[derive(Debug)]
+pub(crate) struct Digest {
+    state: [u32; 8],
+    /// Less than a block.
+    rest: Vec<u8>,
+    length: u64,
+}
+
+impl Digest {
+    pub(crate) fn new() -> Self {
+        Self { state: INITIAL, rest: Vec::with_capacity(64), length: 0 }
     }
-    let mut tail = blocks.remainder().to_vec();
-    tail.push(0x80);
-    let zeros = (64 + 56 - tail.len() % 64) % 64;
-    tail.resize(tail.len() + zeros, 0);
-    tail.extend_from_slice(&(bytes.len() as u64 * 8).to_be_bytes());
-    for block in tail.chunks_exact(64) {
-        compress(&mut state, block);
+
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        if !self.rest.is_empty() {
+            let (begin, others) = bytes.split_at(bytes.len().min(64 - self.rest.len()));
+            self.rest.extend_from_slice(begin);
+            bytes = others;
+            if self.rest.len() < 64 {
+                return;
+            }
+            compress(&mut self.state, &self.rest);
+            self.rest.clear();
+        }
+        let mut blocks = bytes.chunks_exact(64);
+        for block in &mut blocks {
+            compress(&mut self.state, block);
+        }
+        self.rest.extend_from_slice(blocks.remainder());
     }
-    state.iter().map(|word| format!("{word:08x}")).collect()
+
+    pub(crate) fn finish(mut self) -> String {
+        let bits = self.length * 8;
+        let zeros = (64 + 55 - self.rest.len()) % 64;
+        self.update(&[0x80]);
+        self.update(&vec![0; zeros]);
+        self.update(&bits.to_be_bytes());
+        self.state.iter().map(|word| format!("{word:08x}")).collect()
+    }
 }
 
 const INITIAL: [u32; 8] = [

@@ -101,6 +101,12 @@ impl Image {
         &mut self.data
     }
 
+    /// The values, as [`data`](Self::data) has them.
+    #[must_use]
+    pub fn into_data(self) -> Vec<f32> {
+        self.data
+    }
+
     /// The values of each plane.
     #[must_use]
     pub fn planes(&self) -> impl ExactSizeIterator<Item = &[f32]> {

@@ -99,6 +99,29 @@ impl SceneInfo {
         self.geo = geo;
         self
     }
+
+    /// Bytes of the decoded strips or tiles that a window of that size meets, wherever it lies: a
+    /// cache of as many decodes each once while such a window moves over its row.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_data::raster::{SampleType, SceneInfo};
+    ///
+    /// let tiled = SceneInfo::new(60_000, 60_000, 4, SampleType::U16).with_chunk(256, 256);
+    /// assert_eq!(tiled.window_bytes(512, 512), 3 * 256 * 3 * 256 * 8);
+    /// let strips = tiled.with_chunk(60_000, 16);
+    /// assert_eq!(strips.window_bytes(512, 512), 33 * 16 * 60_000 * 8);
+    /// ```
+    #[must_use]
+    pub fn window_bytes(&self, width: u32, height: u32) -> u64 {
+        let met = |window: u32, chunk: u32, side: u32| {
+            let most = u64::from(window).div_ceil(u64::from(chunk.max(1))) + 1;
+            most.min(u64::from(side.div_ceil(chunk.max(1)))) * u64::from(chunk)
+        };
+        let pixels = met(width, self.chunk.0, self.width) * met(height, self.chunk.1, self.height);
+        pixels.saturating_mul((self.bands * self.sample.bytes()) as u64)
+    }
 }
 
 /// A scene that is read by windows.
@@ -164,6 +187,9 @@ pub enum AlphaBand {
     Mask,
 }
 
+/// Bytes of decoded pieces that are kept however small the windows: some that the next row meets.
+const LEAST_CACHE: u64 = 1 << 26;
+
 /// How scenes are read, and how much memory that may take.
 ///
 /// # Examples
@@ -180,6 +206,9 @@ pub struct SceneConfig {
     /// Most bytes of decoded strips or tiles that are kept, so that overlapping windows do not
     /// decode twice. 2²⁸ (256 MiB) by default: 364 rows of 60,000 pixels in four bands of 16 bits.
     pub cache_bytes: usize,
+    /// Width and height of the windows that will be read, row by row from the left: no more is kept
+    /// than spares decoding twice within a row, but 64 MiB. Unknown by default.
+    pub windows: Option<(u32, u32)>,
     /// Most pixels of a PNG or JPEG, which is held in memory whole. 2²⁸ (16,384²) by default.
     pub max_picture_pixels: u64,
     /// What becomes of an alpha band.
@@ -188,7 +217,8 @@ pub struct SceneConfig {
 
 impl Default for SceneConfig {
     fn default() -> Self {
-        Self { cache_bytes: 1 << 28, max_picture_pixels: 1 << 28, alpha: AlphaBand::Image }
+        let alpha = AlphaBand::Image;
+        Self { cache_bytes: 1 << 28, windows: None, max_picture_pixels: 1 << 28, alpha }
     }
 }
 
@@ -198,6 +228,21 @@ impl SceneConfig {
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
         self
+    }
+
+    /// Sets width and height of the windows that will be read.
+    #[must_use]
+    pub fn with_windows(mut self, width: u32, height: u32) -> Self {
+        self.windows = Some((width, height));
+        self
+    }
+
+    /// The bytes of decoded pieces to keep of a scene.
+    pub(super) fn cache_of(&self, info: &SceneInfo) -> usize {
+        let Some((width, height)) = self.windows else { return self.cache_bytes };
+        // The next window's come while this one's are there.
+        let bytes = info.window_bytes(width.saturating_mul(2), height).max(LEAST_CACHE);
+        usize::try_from(bytes).map_or(self.cache_bytes, |bytes| bytes.min(self.cache_bytes))
     }
 
     /// Sets the most pixels of a PNG or JPEG.
@@ -257,5 +302,24 @@ pub fn open_scene_with(
     match start[..] {
         [b'I', b'I', ..] | [b'M', b'M', ..] => Ok(Box::new(GeoTiff::open_with(path, config)?)),
         _ => Ok(Box::new(MemoryScene::open_with(path, config)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_fits_the_windows_within_its_bound() {
+        let info = SceneInfo::new(60_000, 60_000, 4, SampleType::U16).with_chunk(256, 256);
+        let config = SceneConfig::default();
+        assert_eq!(config.cache_of(&info), 1 << 28);
+        let config = config.with_windows(512, 512);
+        assert_eq!(config.cache_of(&info), 1 << 26);
+        // Rows of 16 strips of 7.68 MB each, and one more.
+        let strips = info.clone().with_chunk(60_000, 16);
+        assert_eq!(config.with_windows(512, 256).cache_of(&strips), 17 * 16 * 60_000 * 8);
+        assert_eq!(config.with_windows(512, 4096).cache_of(&strips), 1 << 28);
+        assert_eq!(config.with_windows(u32::MAX, u32::MAX).cache_of(&info), 1 << 28);
     }
 }

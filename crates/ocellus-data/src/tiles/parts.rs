@@ -1,13 +1,13 @@
 use std::{
     fs,
-    io::Write,
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use crate::{
     Error, Result,
     atomic::{self, AtomicFile},
-    sha256::hex_digest,
+    sha256::{Digest, hex_digest},
 };
 
 const SETTINGS: &str = "settings.txt";
@@ -56,6 +56,7 @@ impl Parts {
     pub fn open(folder: impl Into<PathBuf>, settings: &str) -> Result<Self> {
         let folder = folder.into();
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        remove_unfinished(&folder)?;
         let path = folder.join(SETTINGS);
         match fs::read_to_string(&path) {
             Ok(found) => check(&folder, &found, settings)?,
@@ -80,11 +81,33 @@ impl Parts {
     ///
     /// If it cannot be written; then the parts are those of before.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut part = self.begin()?;
+        part.write(bytes)?;
+        self.add(part)
+    }
+
+    /// Begins the next part, to be written bit by bit: it need not be in memory.
+    ///
+    /// # Errors
+    ///
+    /// If its file cannot be made.
+    pub fn begin(&self) -> Result<PartWriter> {
         let path = part(&self.folder, self.count);
         let mut file = AtomicFile::create(&path)?;
-        file.write_all(hex_digest(bytes).as_bytes())
-            .and_then(|()| file.write_all(bytes))
-            .map_err(Error::io(&path))?;
+        file.write_all(&[0; CHECKSUM]).map_err(Error::io(&path))?;
+        Ok(PartWriter { file, digest: Digest::new() })
+    }
+
+    /// Adds the part that was begun last.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then the parts are those of before.
+    pub fn add(&mut self, part: PartWriter) -> Result<()> {
+        let PartWriter { mut file, digest } = part;
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.write_all(digest.finish().as_bytes()))
+            .map_err(Error::io(file.path()))?;
         file.commit()?;
         self.count += 1;
         Ok(())
@@ -122,6 +145,37 @@ impl Parts {
         }
         fs::remove_dir(&self.folder).map_err(Error::io(&self.folder))
     }
+}
+
+/// A part that is being written: dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct PartWriter {
+    file: AtomicFile,
+    digest: Digest,
+}
+
+impl PartWriter {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.digest.update(bytes);
+        self.file.write_all(bytes).map_err(Error::io(self.file.path()))
+    }
+}
+
+/// Removes the files that a killed process was writing.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("part-") && name.ends_with(".tmp") {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn part(folder: &Path, index: usize) -> PathBuf {
@@ -178,6 +232,25 @@ mod tests {
             let error = parts.read(0).unwrap_err().to_string();
             assert!(error.contains("part-000000.bin") && error.contains("damaged"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_part_may_come_bit_by_bit_and_what_a_killed_run_left_of_one_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let mut parts = Parts::open(root.path(), "a").unwrap();
+        let bytes: Vec<u8> = (0..1000).map(|n| (n % 251) as u8).collect();
+        let mut part = parts.begin().unwrap();
+        for bits in [&bytes[..1], &bytes[1..64], &bytes[64..70], &bytes[70..70], &bytes[70..]] {
+            part.write(bits).unwrap();
+        }
+        parts.add(part).unwrap();
+        assert_eq!(parts.read(0).unwrap(), bytes);
+        drop(parts.begin().unwrap());
+        fs::write(root.path().join("part-000001.bin.77.tmp"), "half").unwrap();
+        let parts = Parts::open(root.path(), "a").unwrap();
+        assert_eq!(parts.count(), 1);
+        parts.remove().unwrap();
+        assert!(!root.path().exists());
     }
 
     #[test]

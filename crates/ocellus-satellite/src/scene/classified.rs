@@ -18,8 +18,7 @@ const HEADER: usize = 24;
 pub struct Classified {
     rows: Range<usize>,
     width: usize,
-    /// Header, classes `(rows, width)`, levels `(classes, rows, width)`: as it lies on disk, for a row
-    /// of tiles of a wide scene is large.
+    /// Header, classes `(rows, width)`, levels `(classes, rows, width)`: as a piece lies on disk.
     bytes: Vec<u8>,
 }
 
@@ -77,21 +76,19 @@ impl Classified {
         (level != NO_DATA).then(|| f32::from(level) / LEVELS)
     }
 
-    /// Puts in columns from `x` on: probabilities `(classes, rows, columns)`, and where there is data.
-    pub(super) fn fill(&mut self, x: usize, probabilities: &[f32], valid: &[bool]) {
-        let (pixels, all) = (valid.len(), self.pixels());
-        let width = pixels / self.rows.len();
-        let (classes, levels) = self.bytes[HEADER..].split_at_mut(all);
+    /// Puts in probabilities `(classes, rows, columns)`, where there is data.
+    pub(super) fn fill(&mut self, probabilities: &[f32], valid: &[bool]) {
+        let pixels = self.pixels();
+        let (classes, levels) = self.bytes[HEADER..].split_at_mut(pixels);
         for (n, _) in valid.iter().enumerate().filter(|(_, valid)| **valid) {
-            let to = n / width * self.width + x + n % width;
             let mut best = (0, f32::NEG_INFINITY);
             for (class, &p) in probabilities[n..].iter().step_by(pixels).enumerate() {
-                levels[class * all + to] = (p.clamp(0., 1.) * LEVELS).round() as u8;
+                levels[class * pixels + n] = (p.clamp(0., 1.) * LEVELS).round() as u8;
                 if p > best.1 {
                     best = (class, p);
                 }
             }
-            classes[to] = best.0 as u8;
+            classes[n] = best.0 as u8;
         }
     }
 
@@ -100,22 +97,28 @@ impl Classified {
         &self.bytes
     }
 
-    /// From what [`bytes`](Self::bytes) gave.
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        let damaged = || Error::Shape(format!("{} bytes are no rows of a scene", bytes.len()));
+    /// Puts in the first of some pieces of these rows: its first column, 8 bytes, and its
+    /// [`bytes`](Self::bytes). The pieces after it.
+    pub(super) fn paste<'a>(&mut self, pieces: &'a [u8]) -> Result<&'a [u8]> {
+        let damaged = || Error::Shape(format!("{} bytes are no piece of a scene", pieces.len()));
         let number = |n: usize| {
-            let bytes = bytes.get(8 * n..8 * n + 8)?.try_into().ok()?;
+            let bytes = pieces.get(8 * n..8 * n + 8)?.try_into().ok()?;
             usize::try_from(u64::from_le_bytes(bytes)).ok()
         };
-        let numbers = number(0).zip(number(1)).zip(number(2));
-        let ((start, height), width) = numbers.ok_or_else(damaged)?;
-        let end = start.checked_add(height).ok_or_else(damaged)?;
-        let pixels = height.checked_mul(width).ok_or_else(damaged)?;
-        let values = bytes.len() - HEADER;
-        if pixels == 0 || values < pixels || !values.is_multiple_of(pixels) {
+        let number = |n: usize| number(n).ok_or_else(damaged);
+        let (x, start, height, width) = (number(0)?, number(1)?, number(2)?, number(3)?);
+        let fits = x.checked_add(width).is_some_and(|end| end <= self.width) && width > 0;
+        if !fits || (start, height) != (self.rows.start, self.rows.len()) {
             return Err(damaged());
         }
-        Ok(Self { rows: start..end, width, bytes })
+        let planes = (self.bytes.len() - HEADER) / self.pixels();
+        let end = 8 + HEADER + planes * height * width;
+        let piece = pieces.get(8 + HEADER..end).ok_or_else(damaged)?;
+        let rows = self.bytes[HEADER..].chunks_exact_mut(self.width);
+        for (row, piece) in rows.zip(piece.chunks_exact(width)) {
+            row[x..x + width].copy_from_slice(piece);
+        }
+        Ok(&pieces[end..])
     }
 }
 
@@ -125,25 +128,38 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_probabilities_wins_and_levels_are_rounded() {
-        let mut rows = Classified::empty(3..5, 3, 2);
+        let mut rows = Classified::empty(3..5, 2, 2);
         let probabilities = [0.5, 0.2, 1., f32::NAN, 0.5, 0.8, 0., f32::NAN];
-        rows.fill(1, &probabilities, &[true, true, true, false]);
+        rows.fill(&probabilities, &[true, true, true, false]);
         let n = NO_DATA;
-        assert_eq!(rows.classes(), [n, 0, 1, n, 0, n]);
-        assert_eq!(rows.levels(), [n, 125, 50, n, 250, n, n, 125, 200, n, 0, n]);
+        assert_eq!(rows.classes(), [0, 1, 0, n]);
+        assert_eq!(rows.levels(), [125, 50, 250, n, 125, 200, 0, n]);
     }
 
     #[test]
-    fn bytes_come_back_and_damaged_ones_are_an_error() {
-        let mut rows = Classified::empty(3..5, 3, 2);
-        rows.fill(0, &[0.25; 8], &[true; 4]);
-        let bytes = rows.bytes().to_vec();
-        assert_eq!(Classified::from_bytes(bytes.clone()).unwrap(), rows);
-        for len in (0..30).chain([bytes.len() - 1]) {
-            assert!(Classified::from_bytes(bytes[..len].to_vec()).is_err(), "{len}");
+    fn pieces_come_back_and_damaged_ones_are_an_error() {
+        let pieces: Vec<u8> = [(0, 1, 0.25), (1, 2, 0.75)]
+            .into_iter()
+            .flat_map(|(x, width, p): (u64, usize, f32)| {
+                let mut piece = Classified::empty(3..5, width, 2);
+                let values = [vec![p; 2 * width], vec![1. - p; 2 * width]].concat();
+                piece.fill(&values, &vec![true; 2 * width]);
+                [&x.to_le_bytes(), piece.bytes()].concat()
+            })
+            .collect();
+        let empty = || Classified::empty(3..5, 3, 2);
+        let mut whole = empty();
+        let rest = whole.paste(&pieces).unwrap();
+        assert!(whole.paste(rest).unwrap().is_empty());
+        assert_eq!(whole.classes(), [1, 0, 0, 1, 0, 0]);
+        assert_eq!(whole.levels(), [63, 188, 188, 63, 188, 188, 188, 63, 63, 188, 63, 63]);
+        for len in 0..pieces.len() - rest.len() {
+            assert!(empty().paste(&pieces[..len]).is_err(), "{len}");
         }
-        let mut huge = bytes;
-        huge[..16].fill(255);
-        assert!(Classified::from_bytes(huge).is_err());
+        for at in [0, 8, 16, 24] {
+            let mut bad = pieces.clone();
+            bad[at..at + 8].fill(255);
+            assert!(empty().paste(&bad).is_err(), "{at}");
+        }
     }
 }

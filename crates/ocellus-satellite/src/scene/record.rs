@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ocellus_data::{Parts, TilePlan};
+use ocellus_data::{PartWriter, Parts, TilePlan};
 
 use super::classified::{Classified, NO_DATA};
 use super::segmenter::{PieceSink, ScenePiece};
@@ -37,8 +37,8 @@ pub struct Record {
     parts: Parts,
     plan: TilePlan,
     classes: usize,
-    /// The rows that are being filled.
-    rows: Option<Classified>,
+    /// The row of tiles that is being written.
+    row: Option<PartWriter>,
 }
 
 impl Record {
@@ -61,9 +61,11 @@ impl Record {
             return Err(Error::Setting(format!("{classes} classes: at most 255 fit into a byte")));
         }
         let (height, width) = plan.scene();
-        let settings =
-            format!("{height}×{width}\n{:?}\nclasses {classes}\n{settings}", plan.config());
-        Ok(Self { parts: Parts::open(folder, &settings)?, plan, classes, rows: None })
+        let settings = format!(
+            "{height}×{width}\n{:?}\nclasses {classes}, by pieces\n{settings}",
+            plan.config()
+        );
+        Ok(Self { parts: Parts::open(folder, &settings)?, plan, classes, row: None })
     }
 
     /// The rows of pixels that a row of tiles has finished.
@@ -72,7 +74,14 @@ impl Record {
     ///
     /// If it is not there yet, or damaged.
     pub fn read(&self, row: usize) -> Result<Classified> {
-        Classified::from_bytes(self.parts.read(row)?)
+        let bytes = self.parts.read(row)?;
+        let (rows, width) = (self.plan.finished(row), self.plan.scene().1);
+        let mut whole = Classified::empty(rows, width, self.classes);
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            rest = whole.paste(rest)?;
+        }
+        Ok(whole)
     }
 
     /// Whether the whole scene is there.
@@ -98,15 +107,21 @@ impl PieceSink for Record {
 
     fn piece(&mut self, piece: &ScenePiece) -> Result<()> {
         let rows = self.plan.finished(self.parts.count());
-        let (width, classes) = (self.plan.scene().1, self.classes);
-        let rows = self.rows.get_or_insert_with(|| Classified::empty(rows, width, classes));
-        rows.fill(piece.piece.x, &piece.piece.values, &piece.valid);
+        let mut classified = Classified::empty(rows, piece.piece.width, self.classes);
+        classified.fill(&piece.piece.values, &piece.valid);
+        let mut row = match self.row.take() {
+            Some(row) => row,
+            None => self.parts.begin()?,
+        };
+        row.write(&(piece.piece.x as u64).to_le_bytes())?;
+        row.write(classified.bytes())?;
+        self.row = Some(row);
         Ok(())
     }
 
     fn row_finished(&mut self) -> Result<()> {
-        if let Some(rows) = self.rows.take() {
-            self.parts.push(rows.bytes())?;
+        if let Some(row) = self.row.take() {
+            self.parts.add(row)?;
         }
         Ok(())
     }

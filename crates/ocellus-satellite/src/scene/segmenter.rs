@@ -136,8 +136,8 @@ type Predict<'a> = dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a;
 ///
 /// # Complexity
 ///
-/// Memory for the network's work on a batch of tiles, some tiles on their way, and
-/// classes · overlap · (width of the scene) values.
+/// Memory for the network's work on a batch of tiles, for at most 64 MiB of tiles on their way in
+/// each direction (or one tile, if that is larger), and classes · overlap · (width of the scene) values.
 pub struct Segmenter<'a> {
     predict: &'a Predict<'a>,
     classes: usize,
@@ -153,6 +153,9 @@ impl std::fmt::Debug for Segmenter<'_> {
         fields.field("device", &self.device).finish_non_exhaustive()
     }
 }
+
+/// Most bytes of tiles that wait to be seen, and of those that wait to be written.
+const WAITING: usize = 64 << 20;
 
 /// A tile on its way to the network.
 struct Unseen {
@@ -216,8 +219,8 @@ impl<'a> Segmenter<'a> {
         if first >= plan.row_count() {
             return Ok(());
         }
-        let (to_network, from_scene) = sync_channel(2 * self.config.batch);
-        let (to_sink, from_network) = sync_channel(2 * self.config.batch);
+        let (to_network, from_scene) = sync_channel(self.waiting(&plan, scene.info().bands));
+        let (to_sink, from_network) = sync_channel(self.waiting(&plan, self.classes));
         thread::scope(|scope| {
             let (plan, classes) = (&plan, self.classes);
             scope.spawn(move || read(plan, first, scene, &to_network));
@@ -238,6 +241,13 @@ impl<'a> Segmenter<'a> {
     pub fn plan(&self, scene: &dyn SceneSource) -> Result<TilePlan> {
         let info = scene.info();
         Ok(self.config.tiles.plan(info.height as usize, info.width as usize)?)
+    }
+
+    /// How many tiles with that many values a pixel may wait.
+    fn waiting(&self, plan: &TilePlan, values: usize) -> usize {
+        let (size, (height, width)) = (plan.config().size, plan.scene());
+        let bytes = size.min(height) * size.min(width) * (values * size_of::<f32>() + 1);
+        (WAITING / bytes).min(2 * self.config.batch)
     }
 
     /// Runs the network on what comes, in batches of tiles of equal size, in order.
@@ -287,8 +297,16 @@ impl<'a> Segmenter<'a> {
     }
 
     fn predict_batch(&self, batch: Vec<Unseen>) -> Result<Vec<Seen>> {
-        let images = batch.iter().map(|unseen| self.image(&unseen.block));
-        let images = Tensor::stack(&images.collect::<Result<Vec<_>>>()?, 0)?;
+        let (mut tiles, mut images) = (Vec::new(), Vec::new());
+        for Unseen { tile, block } in batch {
+            let (image, valid) = self.image(block)?;
+            tiles.push((tile, valid));
+            images.push(image);
+        }
+        let images = match &images[..] {
+            [image] => image.unsqueeze(0)?,
+            _ => Tensor::stack(&images, 0)?,
+        };
         let probabilities = (self.predict)(&images)?;
         let (count, _, height, width) = images.dims4()?;
         if probabilities.dims() != [count, self.classes, height, width] {
@@ -300,22 +318,25 @@ impl<'a> Segmenter<'a> {
                 self.classes
             )));
         }
-        let seen = |(n, Unseen { tile, block }): (usize, Unseen)| {
+        let seen = |(n, (tile, valid)): (usize, (Tile, Vec<bool>))| {
             let values = probabilities.get(n)?.flatten_all()?.to_vec1()?;
-            Ok(Seen { tile, values: Some(values), valid: block.valid })
+            Ok(Seen { tile, values: Some(values), valid })
         };
-        batch.into_iter().enumerate().map(seen).collect()
+        tiles.into_iter().enumerate().map(seen).collect()
     }
 
-    /// What the network sees of a tile, `(bands, height, width)`.
-    fn image(&self, block: &SceneBlock) -> Result<Tensor> {
-        let (height, width) = (block.window.height as usize, block.window.width as usize);
-        let image = Image::new(block.bands, height, width, block.data.clone())?;
-        let image = self.normalize.apply(image)?;
-        let pixels = block.valid.len();
-        let value = |(n, &value): (usize, &f32)| if block.valid[n % pixels] { value } else { 0. };
-        let data: Vec<f32> = image.data().iter().enumerate().map(value).collect();
-        Ok(Tensor::from_vec(data, (block.bands, height, width), &self.device)?)
+    /// What the network sees of a tile, `(bands, height, width)`, and where it has data.
+    fn image(&self, block: SceneBlock) -> Result<(Tensor, Vec<bool>)> {
+        let SceneBlock { window, bands, data, valid } = block;
+        let (height, width) = (window.height as usize, window.width as usize);
+        let image = self.normalize.apply(Image::new(bands, height, width, data)?)?;
+        let mut data = image.into_data();
+        for band in data.chunks_exact_mut(valid.len()) {
+            for (value, _) in band.iter_mut().zip(&valid).filter(|(_, valid)| !**valid) {
+                *value = 0.;
+            }
+        }
+        Ok((Tensor::from_vec(data, (bands, height, width), &self.device)?, valid))
     }
 }
 

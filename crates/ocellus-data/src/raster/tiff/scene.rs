@@ -97,7 +97,7 @@ impl<R: Read + Seek> GeoTiff<R> {
             .with_no_data(no_data)
             .with_chunk(layout.chunk_width, layout.chunk_height)
             .with_geo(GeoReference::from_tags(geo));
-        let cache = ChunkCache::new(config.cache_bytes);
+        let cache = ChunkCache::new(config.cache_of(&info));
         Ok(Self { path, source, layout, info, cache, mask })
     }
 
