@@ -29,6 +29,7 @@
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
 //! | [`LinearBlock`] | linear, ReLU, dropout |
+//! | [`positional_encoding_2d`] | sines and cosines of a pixel's place |
 //! | [`AttentionGate`], [`Gated`] | the additive attention gate in all its published variants |
 //!
 //! Each has a configuration, `XConfig`, whose defaults and parameter names are PyTorch's. A layer is
@@ -53,6 +54,7 @@ mod init;
 mod linear;
 mod noise;
 mod norm_statistics;
+mod positional_encoding;
 mod recalibrate;
 mod residual;
 
@@ -71,5 +73,6 @@ pub use dropout::Dropout;
 pub use linear::{Linear, LinearConfig};
 pub use noise::Noise;
 pub use norm_statistics::{NormStatistics, with_norm_statistics};
+pub use positional_encoding::positional_encoding_2d;
 pub use recalibrate::recalibrate;
 pub use residual::{ResidualKind, ResidualUnit, ResidualUnitConfig};

@@ -25,6 +25,7 @@
 //! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
 //! | [`concat()`] | two tensors, one behind the other |
+//! | [`coupling()`], [`leading_channels`], [`normal_log_density`] | normalizing flows: affine coupling with its log-determinant, what its network sees, the density |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
@@ -47,12 +48,15 @@ mod batch_norm;
 mod binary_cross_entropy;
 mod concat;
 mod conv;
+mod coupling;
 mod cpu;
 mod cross_entropy;
 mod dropout;
 mod focal;
 mod implementation;
+mod leading;
 mod log_cosh;
+mod log_density;
 mod lovasz;
 mod packed;
 mod parallel;
@@ -82,11 +86,14 @@ pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,
     conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm,
 };
+pub use coupling::{Clamp, CouplingConfig, coupling};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;
 pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};
+pub use leading::leading_channels;
 pub use log_cosh::log_cosh;
+pub use log_density::normal_log_density;
 pub use lovasz::lovasz;
 pub use packed::{SOLVE_LANES, add_gram_packed, cholesky_packed, solve_packed};
 pub use pool::{

@@ -14,8 +14,9 @@ use crate::{freezing::Freezing, load::Pending, seed};
 /// the seed and its name: the order of building, the device and the number of threads do not
 /// matter. Cloning gives another handle on the same weights.
 ///
-/// **Parameters** are what training changes; **buffers** (`running_mean`, `running_var`,
-/// `num_batches_tracked`) are statistics that layers keep. Both are saved and loaded; only
+/// **Parameters** are what training changes; **buffers** are statistics that layers keep
+/// (`running_mean`, `running_var`, `num_batches_tracked`) and the fixed mixtures of channels in
+/// normalizing flows (`permutation`, `rotation`). Both are saved and loaded; only
 /// parameters are trained, counted and frozen.
 ///
 /// # Freezing
@@ -185,7 +186,10 @@ impl ParamStore {
 /// Whether the weight is a statistic rather than a parameter: its last name tells.
 pub(crate) fn is_buffer(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
-    matches!(last, "running_mean" | "running_var" | "num_batches_tracked")
+    matches!(
+        last,
+        "running_mean" | "running_var" | "num_batches_tracked" | "permutation" | "rotation"
+    )
 }
 
 /// Whether it is PyTorch's count of training batches, which has no use but in a running average

@@ -6,7 +6,7 @@ use std::{
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
-use crate::fill;
+use crate::{fill, model::is_buffer};
 
 /// A store whose weights follow the formula of `ocellus-backbones/testdata/formula.py`: the k-th by
 /// name is [`fill`]ed with phase `first + k`, scaled by its kind.
@@ -77,7 +77,7 @@ pub fn parameter_counts<M>(
 ) -> Result<(usize, usize)> {
     let shapes = shapes(DType::F32, &build)?;
     let (buffers, parameters): (Vec<_>, Vec<_>) =
-        shapes.iter().partition(|(name, _)| name.contains("running_"));
+        shapes.iter().partition(|(name, _)| is_buffer(name));
     let count = |of: Vec<(&String, &Shape)>| of.iter().map(|(_, shape)| shape.elem_count()).sum();
     Ok((count(parameters), count(buffers)))
 }

@@ -58,8 +58,10 @@ pub fn check_model<M>(
 }
 
 /// Whether a parameter of that name is tracked, not trained.
-fn is_buffer(name: &str) -> bool {
-    ["running_mean", "running_var", "num_batches_tracked"].iter().any(|end| name.ends_with(end))
+pub(crate) fn is_buffer(name: &str) -> bool {
+    ["running_mean", "running_var", "num_batches_tracked", "permutation", "rotation"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 fn built<M>(build: &impl Fn(VarBuilder<'static>) -> Result<M>) -> Result<(VarMap, M)> {

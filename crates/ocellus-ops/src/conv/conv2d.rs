@@ -16,7 +16,8 @@ use crate::implementation::use_kernel;
 /// # Shapes
 ///
 /// - `x`: `(batch, in, height, width)`
-/// - `weight`: `(out, in / groups, kernel_height, kernel_width)`
+/// - `weight`: `(out, in / groups, kernel_height, kernel_width)`, or `(out, in / groups)` of a linear
+///   layer for a 1 × 1 kernel
 /// - `bias`: `(out)`
 /// - output: `(batch, out, ⌊(height + top + bottom − d·(kernel_height − 1) − 1) / s⌋ + 1, …)`
 ///
@@ -97,7 +98,10 @@ fn convolve(
     config: &Conv2dConfig,
     relu: bool,
 ) -> Result<Tensor> {
-    let geometry = Geometry::of_conv(x, weight.dims(), config)?;
+    let geometry = match *weight.dims() {
+        [out, inputs] => Geometry::of_conv(x, &[out, inputs, 1, 1], config)?,
+        ref dims => Geometry::of_conv(x, dims, config)?,
+    };
     let op = ConvOp { name, geometry, transposed: false, relu };
     op.check(x, weight, bias)?;
     if use_kernel(name, x)? {

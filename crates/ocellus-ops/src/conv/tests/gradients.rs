@@ -1,5 +1,5 @@
 use candle_core::{DType, Result};
-use ocellus_testing::{check_op, fill};
+use ocellus_testing::{assert_close, check_op, fill};
 
 use super::BOTH;
 use crate::{
@@ -38,6 +38,21 @@ fn check_transpose(cases: &[Case<ConvTranspose2dConfig>]) -> Result<()> {
             check_op(op, &[x.clone(), w.clone()])?;
             check_op(op, &[x.clone(), w.clone(), b.clone()])?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_linear_layers_weight_is_that_of_a_point() -> Result<()> {
+    let (x, b) = (fill((2, 3, 5, 6), 0.1, DType::F64)?, fill(4, 0.3, DType::F64)?);
+    let w = fill((4, 3), 0.2, DType::F64)?;
+    let config = Conv2dConfig::default();
+    for which in BOTH {
+        let op = |t: &[_]| with_implementation(which, || conv2d(&t[0], &t[1], t.get(2), &config));
+        let inputs = [x.clone(), w.clone(), b.clone()];
+        check_op(op, &inputs)?;
+        let square = w.reshape((4, 3, 1, 1))?;
+        assert_close(&op(&inputs)?, &op(&[x.clone(), square, b.clone()])?, 0.)?;
     }
     Ok(())
 }

@@ -1,0 +1,14 @@
+//! The affine coupling of normalizing flows, with what its block does around it.
+
+mod backward;
+mod composed;
+mod config;
+#[allow(clippy::module_inception, reason = "a file is its concept")]
+mod coupling;
+mod forward;
+mod geometry;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Clamp, CouplingConfig};
+pub use coupling::coupling;
