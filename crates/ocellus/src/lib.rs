@@ -24,6 +24,7 @@
 //! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
 //! | `cluster` | `cluster` | PCA, NMF and scaling of feature vectors, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
+//! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
 //! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
@@ -46,6 +47,8 @@ pub use ocellus_cluster as cluster;
 pub use ocellus_data as data;
 #[cfg(feature = "figures")]
 pub use ocellus_figures as figures;
+#[cfg(feature = "flows")]
+pub use ocellus_flows as flows;
 pub use ocellus_layers as layers;
 pub use ocellus_losses as losses;
 pub use ocellus_metrics as metrics;
