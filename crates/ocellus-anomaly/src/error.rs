@@ -24,6 +24,9 @@ pub enum Error {
     /// A threshold or a curve is undefined.
     #[error(transparent)]
     Metrics(#[from] ocellus_metrics::Error),
+    /// A flow could not be trained.
+    #[error(transparent)]
+    Training(#[from] ocellus_train::Error),
     /// The images could not be had: see [`Error::source`].
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),

@@ -25,6 +25,8 @@
 //! | --- | --- |
 //! | [`AnomalyDetector`], [`Detector`] | images to scores; saved and loaded as one file |
 //! | [`Padim`], [`PadimModel`], [`ChannelSelection`] | a Gaussian for each place of the features |
+//! | [`CflowAd`], [`CflowAdModel`] | a conditional flow for each scale, on single places |
+//! | [`FastFlow`], [`FastFlowModel`] | a convolutional flow for each scale |
 //! | [`Encoder`], [`FrozenBackbone`], [`Preparation`], [`ImageSize`] | images to multi-scale features |
 //! | [`ImageSource`], [`FeatureSource`], [`EncodedImages`] | where they come from, a batch at a time |
 //! | [`FitFeatures`], [`FeatureModel`], [`State`] | what a new method implements |
@@ -49,6 +51,7 @@ mod calibration;
 mod detector;
 mod encoder;
 mod error;
+mod flows;
 mod maps;
 mod model;
 mod padim;
@@ -58,6 +61,7 @@ pub use calibration::{Calibration, Normalization, ScoreDistribution, Threshold, 
 pub use detector::{AnomalyDetector, Detector};
 pub use encoder::{Encoder, FrozenBackbone, ImageSize, Preparation};
 pub use error::{Error, Result};
+pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel};
 pub use maps::{MapConfig, Smoothing, Upsampling};
 pub use model::{Evidence, FeatureKind, FeatureModel, FitFeatures, ScaleEvidence, Scores, State};
 pub use padim::{ChannelSelection, Padim, PadimModel};

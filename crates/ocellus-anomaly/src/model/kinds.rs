@@ -1,11 +1,14 @@
 use super::{FeatureModel, State};
-use crate::{Error, PadimModel, Result};
+use crate::{CflowAdModel, Error, FastFlowModel, PadimModel, Result};
 
 type Restore = fn(&State) -> Result<Box<dyn FeatureModel>>;
 
 /// Every kind of detector by its name in files: one row each.
-const KINDS: [(&str, Restore); 1] =
-    [(PadimModel::KIND, |state| Ok(Box::new(PadimModel::restore(state)?)))];
+const KINDS: [(&str, Restore); 3] = [
+    (CflowAdModel::KIND, |state| Ok(Box::new(CflowAdModel::restore(state)?))),
+    (FastFlowModel::KIND, |state| Ok(Box::new(FastFlowModel::restore(state)?))),
+    (PadimModel::KIND, |state| Ok(Box::new(PadimModel::restore(state)?))),
+];
 
 /// What was learned, from the state that [`FeatureModel::save`] wrote.
 pub(crate) fn restore(kind: &str, state: &State) -> Result<Box<dyn FeatureModel>> {
