@@ -52,9 +52,11 @@ class Eager:
         wanted += [(f"grad.{name}", w) for name, w in zip(self.names, self.weights)]
         self.wanted = [(name, x) for name, x in wanted if x.requires_grad]
         self.optimizer = None
+        self.likelihood = case["module"]["kind"] == "flow_decoder"
         if self.how in OPTIMIZERS:
             how = {"fused": True} if fused else {}
-            self.optimizer = OPTIMIZERS[self.how](self.weights, **how)
+            update = "adam" if self.likelihood else self.how
+            self.optimizer = OPTIMIZERS[update](self.weights, **how)
         if self.how in GRADIENTS:
             self.output = self.call(*self.inputs)
             self.upstream = lay_out(self.upstream)
@@ -65,6 +67,8 @@ class Eager:
     def loss(self):
         y = self.call(*self.inputs)
         y = y[0] if isinstance(y, tuple) else y
+        if self.likelihood:
+            return -F.logsigmoid(y).mean()
         return (y * y).mean() if self.target is None else F.cross_entropy(y, self.target)
 
     def run(self):

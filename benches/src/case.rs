@@ -21,7 +21,7 @@ pub enum Pass {
     Backward,
     /// Forward pass and gradients by all weights, of the mean square of the output.
     ForwardBackward,
-    /// Forward pass, loss, gradients by all weights, SGD with momentum.
+    /// Forward pass, loss, gradients by all weights, SGD with momentum; Adam for a flow.
     Step,
     /// SGD with momentum on all weights.
     Sgd,

@@ -3,6 +3,7 @@ use std::rc::Rc;
 
 use ocellus::backbones::{ResNet, ResNetConfig, Vgg, VggConfig};
 use ocellus::candle::{Module as _, ModuleT, Result, Tensor, bail};
+use ocellus::flows::{Flow, FlowConfig};
 use ocellus::layers::{
     BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig,
 };
@@ -16,6 +17,9 @@ use serde::Serialize;
 
 use crate::Estimator;
 use crate::detectors::{padim_fit, padim_score};
+
+/// Channels that say where a fiber is from.
+const PLACE: usize = 128;
 
 /// What computes: an operation or a network, without its input's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -102,6 +106,8 @@ pub enum Module {
         /// Which.
         what: Estimator,
     },
+    /// A decoder of CFLOW-AD on fibers, an image of one row, and their places.
+    FlowDecoder,
 }
 
 /// Whose convolutions run.
@@ -140,6 +146,7 @@ impl Module {
             Self::Vgg16 | Self::WideResnet50 | Self::Resnet34 | Self::EncoderDecoder34 => "network",
             Self::PadimFit => "padim_fit",
             Self::PadimScore => "padim_score",
+            Self::FlowDecoder => "flow",
         }
     }
 
@@ -170,14 +177,27 @@ impl Module {
             Self::WideResnet50 => pixels * 227_120,
             Self::Resnet34 => pixels * 73_008,
             Self::EncoderDecoder34 => pixels * 127_552,
+            Self::FlowDecoder => {
+                let inputs = channels / 2 + PLACE;
+                pixels * 8 * 2 * inputs * (inputs + channels)
+            }
             _ => 0,
         };
         2 * products as u64
     }
 
-    /// Whether a second input has the size of the first.
-    pub(crate) fn has_residual(&self) -> bool {
-        matches!(self, Self::BatchNorm { add: true, .. } | Self::PadimScore)
+    /// Channels of a second input, if it has one.
+    pub(crate) fn second_input(&self, channels: usize) -> Option<usize> {
+        match self {
+            Self::BatchNorm { add: true, .. } | Self::PadimScore => Some(channels),
+            Self::FlowDecoder => Some(PLACE),
+            _ => None,
+        }
+    }
+
+    /// Whether its output is a logarithm of likelihoods, which training raises.
+    pub(crate) fn is_likelihood(&self) -> bool {
+        matches!(self, Self::FlowDecoder)
     }
 
     /// How many classes its target distinguishes, if it has one.
@@ -249,6 +269,13 @@ impl Module {
                 Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?]))
             }
             Self::Estimator { what } => what.build(),
+            Self::FlowDecoder => {
+                let flow = Flow::new(&FlowConfig::cflow(channels, PLACE), vb)?;
+                Rc::new(move |x, _| {
+                    let density = flow.log_density(&x[0], Some(&x[1]))?;
+                    Ok(vec![(density / channels as f64)?])
+                })
+            }
             _ => self.operation()?,
         })
     }

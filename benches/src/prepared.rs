@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use ocellus::candle::{DType, Device, Result, Tensor, Var, backprop::GradStore};
-use ocellus::ops::{CrossEntropyConfig, backward, cross_entropy};
+use ocellus::ops::{CrossEntropyConfig, Reduction, backward, binary_cross_entropy, cross_entropy};
 use ocellus::params::ParamStore;
 use ocellus::train::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 
@@ -47,8 +47,8 @@ impl Prepared {
         }
         let estimator = matches!(module, Module::Estimator { .. });
         let mut inputs = vec![if estimator { samples(input)? } else { fill(&input, 1)? }];
-        if module.has_residual() {
-            inputs.push(fill(&input, 2)?);
+        if let Some(channels) = module.second_input(input[1]) {
+            inputs.push(fill(&[input[0], channels, input[2], input[3]], 2)?);
         }
         if pass.tracks_inputs() {
             let var = |x: &Tensor| Ok(Var::from_tensor(x)?.into_inner());
@@ -116,7 +116,7 @@ impl Prepared {
         let outputs = self.outputs()?;
         let loss = match &self.upstream {
             Some(upstream) => (&outputs[0] * upstream)?.sum_all()?,
-            None => loss(&outputs[0], self.target.as_ref())?,
+            None => loss(&self.case, &outputs[0], self.target.as_ref())?,
         };
         let grads = backward(&loss)?;
         let inputs = self.inputs.iter().enumerate();
@@ -160,7 +160,8 @@ impl Prepared {
     fn work(&self) -> Result<Run> {
         let train = self.case.pass != Pass::Forward;
         let (forward, inputs) = (self.forward.clone(), self.inputs.clone());
-        let (target, params) = (self.target.clone(), self.params.trainable());
+        let (target, params, case) = (self.target.clone(), self.params.trainable(), self.case);
+        let loss = move |output: &Tensor, target: Option<&Tensor>| loss(&case, output, target);
         Ok(match self.case.pass {
             Pass::Forward | Pass::Training | Pass::Fit => {
                 Box::new(move || forward(&inputs, train).map(drop))
@@ -172,6 +173,13 @@ impl Prepared {
             Pass::ForwardBackward => Box::new(move || {
                 backward(&loss(&forward(&inputs, train)?[0], target.as_ref())?).map(drop)
             }),
+            Pass::Step if case.module.is_likelihood() => {
+                let mut adam = Adam::new(AdamConfig::new(1e-4), params)?;
+                Box::new(move || {
+                    let loss = loss(&forward(&inputs, train)?[0], target.as_ref())?;
+                    adam.step(&backward(&loss)?)
+                })
+            }
             Pass::Step => {
                 let mut sgd = Sgd::new(SgdConfig::new(1e-4).with_momentum(0.9), params)?;
                 Box::new(move || {
@@ -190,9 +198,12 @@ impl Prepared {
     }
 }
 
-/// The cross-entropy with the target, else the mean square.
-fn loss(output: &Tensor, target: Option<&Tensor>) -> Result<Tensor> {
+/// The cross-entropy with the target, −ln sigmoid of likelihoods, else the mean square.
+fn loss(case: &Case, output: &Tensor, target: Option<&Tensor>) -> Result<Tensor> {
     match target {
+        None if case.module.is_likelihood() => {
+            binary_cross_entropy(output, &output.ones_like()?, None, Reduction::Mean)
+        }
         Some(target) => cross_entropy(output, target, &CrossEntropyConfig::default()),
         None => output.sqr()?.mean_all(),
     }

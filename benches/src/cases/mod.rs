@@ -13,7 +13,7 @@ pub use anomaly::anomaly_cases;
 pub use conv::conv_cases;
 pub use elementwise::{activation_cases, loss_cases, norm_cases};
 pub use estimator::estimator_cases;
-pub use network::{network_cases, optimizer_cases};
+pub use network::{flow_cases, network_cases, optimizer_cases};
 pub use resampling::{pool_cases, upsample_cases};
 
 /// All cases, networks first.
@@ -21,6 +21,7 @@ pub use resampling::{pool_cases, upsample_cases};
 pub fn all_cases() -> Vec<Case> {
     let tables = [
         network_cases,
+        flow_cases,
         conv_cases,
         norm_cases,
         pool_cases,

@@ -18,6 +18,15 @@ pub fn network_cases() -> Vec<Case> {
     ]
 }
 
+/// CFLOW-AD's decoders for the three scales of Wide-ResNet-50-2: a training step and inference.
+#[must_use]
+pub fn flow_cases() -> Vec<Case> {
+    let fibers = |channels, count| [1, channels, 1, count];
+    let sizes =
+        [("512", fibers(512, 4096)), ("1024", fibers(1024, 2048)), ("2048", fibers(2048, 1024))];
+    table(&[Module::FlowDecoder], &sizes, &[Pass::Step, Pass::Forward])
+}
+
 /// Optimizers on the weights of VGG16's convolutions and of the encoder-decoder.
 #[must_use]
 pub fn optimizer_cases() -> Vec<Case> {
