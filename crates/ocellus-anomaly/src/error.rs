@@ -27,6 +27,9 @@ pub enum Error {
     /// A flow could not be trained.
     #[error(transparent)]
     Training(#[from] ocellus_train::Error),
+    /// Vectors that cannot be searched or chosen from.
+    #[error(transparent)]
+    Cluster(#[from] ocellus_cluster::Error),
     /// The images could not be had: see [`Error::source`].
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),

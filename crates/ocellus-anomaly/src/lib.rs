@@ -27,6 +27,7 @@
 //! | [`Padim`], [`PadimModel`], [`ChannelSelection`] | a Gaussian for each place of the features |
 //! | [`CflowAd`], [`CflowAdModel`] | a conditional flow for each scale, on single places |
 //! | [`FastFlow`], [`FastFlowModel`] | a convolutional flow for each scale |
+//! | [`PatchCore`], [`PatchCoreModel`], [`PatchPooling`], [`ImageScore`] | distances to a bank of normal patches |
 //! | [`Encoder`], [`FrozenBackbone`], [`Preparation`], [`ImageSize`] | images to multi-scale features |
 //! | [`ImageSource`], [`FeatureSource`], [`EncodedImages`] | where they come from, a batch at a time |
 //! | [`FitFeatures`], [`FeatureModel`], [`State`] | what a new method implements |
@@ -55,6 +56,7 @@ mod flows;
 mod maps;
 mod model;
 mod padim;
+mod patchcore;
 mod source;
 
 pub use calibration::{Calibration, Normalization, ScoreDistribution, Threshold, ThresholdRule};
@@ -65,4 +67,5 @@ pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel};
 pub use maps::{MapConfig, Smoothing, Upsampling};
 pub use model::{Evidence, FeatureKind, FeatureModel, FitFeatures, ScaleEvidence, Scores, State};
 pub use padim::{ChannelSelection, Padim, PadimModel};
+pub use patchcore::{ImageScore, PatchCore, PatchCoreModel, PatchPooling};
 pub use source::{EncodedImages, FeatureBatches, FeatureSource, ImageBatches, ImageSource};

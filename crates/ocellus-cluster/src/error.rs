@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 /// Why something could not be learned or computed.
 ///
 /// # Examples
@@ -125,6 +127,14 @@ pub enum Error {
         value: String,
         /// What it must be.
         remedy: &'static str,
+    },
+    /// The file of a store of rows cannot be made, written or read.
+    #[error("rows cannot be kept in `{}`: {source}: give a folder with room for them", path.display())]
+    Store {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// A source of blocks failed.
     #[error("the block from row {row}, column {column} could not be read")]

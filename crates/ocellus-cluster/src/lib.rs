@@ -22,6 +22,13 @@
 //! | [`StandardScaler`] | mean 0 and standard deviation 1 for each feature |
 //! | [`MinMaxScaler`] | smallest and largest value of each feature to the ends of a range |
 //!
+//! | Neighbors and coresets | What it does |
+//! | --- | --- |
+//! | [`NearestNeighbors`] | the k nearest of many rows, exactly; see [`NeighborDistance`] |
+//! | [`GreedyCoreset`] | rows that cover all others, chosen greedily; see [`CoresetSize`], [`CoresetStart`] |
+//! | [`RandomProjection`] | fewer features, distances kept; see [`ProjectionWeights`], [`ProjectionDims`], [`johnson_lindenstrauss_dims`] |
+//! | [`RowSource`], [`RowStore`] | rows that need not be in memory |
+//!
 //! | Foundations | What it is |
 //! | --- | --- |
 //! | [`Fit`], [`FitLabeled`] | settings and samples to a model |
@@ -46,18 +53,29 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod check;
+mod coreset;
 mod error;
 mod estimator;
 mod float;
 pub mod linalg;
 mod moments;
+mod neighbors;
 mod nmf;
 mod pca;
+mod projection;
+mod rows;
 mod scaling;
 
+pub use coreset::{Coreset, CoresetSize, CoresetStart, GreedyCoreset};
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitLabeled, Predict, Transform};
 pub use float::Float;
+pub use neighbors::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, Neighbors};
 pub use nmf::{Divergence, Nmf, NmfInit, NmfModel, NmfSolver};
 pub use pca::{Components, Pca, PcaModel, PcaSolver, Source};
+pub use projection::{
+    ProjectionDims, ProjectionWeights, RandomProjection, RandomProjectionModel,
+    johnson_lindenstrauss_dims,
+};
+pub use rows::{RowSource, RowStore};
 pub use scaling::{MinMaxModel, MinMaxScaler, StandardModel, StandardScaler};

@@ -1,0 +1,8 @@
+mod adaptive;
+mod model;
+mod patches;
+mod settings;
+
+pub use model::PatchCoreModel;
+pub use patches::PatchPooling;
+pub use settings::{ImageScore, PatchCore};

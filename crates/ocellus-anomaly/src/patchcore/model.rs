@@ -1,0 +1,217 @@
+use candle_core::{DType, Device, Tensor};
+use ndarray::{Array1, Array2, ArrayView2};
+use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance};
+
+use super::{ImageScore, PatchCore, patches::Patches};
+use crate::{Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State};
+
+/// Patches that are compared with the bank at once.
+const PATCHES: usize = 4096;
+
+/// What [`PatchCore`] has learned: a bank of normal patches.
+///
+/// Its evidence is the distance of each patch, of one scale, the finest. It has no latents.
+#[derive(Clone, Debug)]
+pub struct PatchCoreModel {
+    patches: Patches,
+    bank: NearestNeighborsModel,
+    distance: NeighborDistance,
+    neighbors: usize,
+    image_score: ImageScore,
+    map: MapConfig,
+}
+
+impl PatchCoreModel {
+    pub(crate) const KIND: &'static str = "patchcore";
+
+    pub(super) fn new(
+        settings: &PatchCore,
+        patches: Patches,
+        bank: NearestNeighborsModel,
+    ) -> Result<Self> {
+        let (rows, neighbors) = (bank.rows().nrows(), settings.neighbors);
+        if neighbors == 0 || neighbors > rows {
+            return Err(Error::Setting(format!(
+                "the score of a patch over {neighbors} of {rows} patches in the bank: take 1 at least, \
+                 and no more than there are"
+            )));
+        }
+        if let ImageScore::Reweighted { neighbors: support @ (0 | 1) } = settings.image_score {
+            return Err(Error::Setting(format!(
+                "a score reweighted over {support} patches of the bank: give 2 at least, or \
+                 `ImageScore::Maximum`"
+            )));
+        }
+        Ok(Self {
+            patches,
+            bank,
+            distance: settings.distance,
+            neighbors,
+            image_score: settings.image_score,
+            map: settings.map,
+        })
+    }
+
+    /// A bank `(patches, features)` that was chosen elsewhere, for features of those channels,
+    /// heights and widths: the `memory_bank` of anomalib.
+    ///
+    /// # Errors
+    ///
+    /// If the settings make no sense, or the bank does not fit features of those sizes, is empty or
+    /// not finite.
+    pub fn from_bank(
+        settings: &PatchCore,
+        scales: &[(usize, usize, usize)],
+        bank: &Tensor,
+    ) -> Result<Self> {
+        let patches = Patches::new(scales, settings.pooling, settings.resize)?;
+        let (rows, columns) = bank.dims2()?;
+        if columns != patches.dims() {
+            let expected = patches.dims();
+            return Err(Error::Shape(format!(
+                "a bank of {columns} features, but patches of scales {scales:?} have {expected}: give \
+                 the channels, heights and widths that it was made of"
+            )));
+        }
+        let values =
+            bank.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let bank = Array2::from_shape_vec((rows, columns), values)
+            .map_err(|e| Error::Shape(format!("a bank of {rows} × {columns}: {e}")))?;
+        let bank = NearestNeighbors::new().with_distance(settings.distance).index(bank)?;
+        Self::new(settings, patches, bank)
+    }
+
+    /// The bank, `(patches, features)`.
+    ///
+    /// # Errors
+    ///
+    /// If memory is short.
+    pub fn bank(&self) -> Result<Tensor> {
+        let rows = self.bank.rows();
+        let values = rows.to_slice().unwrap_or_default();
+        Ok(Tensor::from_slice(values, rows.dim(), &Device::Cpu)?)
+    }
+
+    pub(crate) fn restore(state: &State) -> Result<Self> {
+        let patches = Patches::restore(state)?;
+        let rows: usize = state.get("bank-rows")?;
+        let bank = state.tensor("bank", DType::F32, &[rows, patches.dims()])?;
+        let mut settings = PatchCore::anomalib().with_map(MapConfig::restore(state)?);
+        settings.distance = match state.get::<String>("distance")?.as_str() {
+            "euclidean" => NeighborDistance::Euclidean,
+            "squared" => NeighborDistance::Squared,
+            other => return Err(Error::Value(format!("has `{other}` as its `distance`"))),
+        };
+        settings.neighbors = state.get("neighbors")?;
+        settings.image_score = match state.find("reweighted-neighbors")? {
+            Some(neighbors) => ImageScore::Reweighted { neighbors },
+            None => ImageScore::Maximum,
+        };
+        let (scales, pooling, resize) = patches.settings();
+        let settings = settings.with_pooling(pooling).with_resize(resize);
+        Self::from_bank(&settings, scales, &bank).map_err(|e| Error::Value(format!("has {e}")))
+    }
+
+    /// Scores of the patches of some images, and of these.
+    fn measure(&self, rows: ArrayView2<'_, f32>, images: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        let found = self.bank.find(rows, self.neighbors)?;
+        let mean = |row: ndarray::ArrayView1<'_, f32>| row.sum() / row.len() as f32;
+        let scores: Vec<f32> = found.distances.rows().into_iter().map(mean).collect();
+        let places = scores.len() / images.max(1);
+        let strangest: Vec<usize> = scores
+            .chunks(places.max(1))
+            .enumerate()
+            .map(|(image, scores)| image * places + first_maximum(scores))
+            .collect();
+        let greatest: Vec<f32> = strangest.iter().map(|&patch| scores[patch]).collect();
+        let ImageScore::Reweighted { neighbors } = self.image_score else {
+            return Ok((scores, greatest));
+        };
+        // The vectors of the bank that are nearest to the strangest patch, and those around them.
+        let nearest: Vec<usize> =
+            strangest.iter().map(|&patch| found.indices[[patch, 0]]).collect();
+        let bank = self.bank.rows();
+        let nearest = bank.select(ndarray::Axis(0), &nearest);
+        let around = self.bank.find(nearest.view(), neighbors.min(bank.nrows()))?;
+        let weighted = greatest.iter().zip(&strangest).zip(around.indices.rows());
+        let weighted = weighted.map(|((score, &patch), around)| {
+            let distances: Array1<f64> = around.mapv(|m| euclidean(rows.row(patch), bank.row(m)));
+            let greatest = distances.iter().copied().fold(0., f64::max);
+            let weights = distances.mapv(|d| (d - greatest).exp());
+            ((1. - weights[0] / weights.sum()) * f64::from(*score)) as f32
+        });
+        Ok((scores, weighted.collect()))
+    }
+}
+
+fn first_maximum(scores: &[f32]) -> usize {
+    (0..scores.len()).fold(0, |a, b| if scores[b] > scores[a] { b } else { a })
+}
+
+fn euclidean(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()
+}
+
+impl FeatureModel for PatchCoreModel {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    fn scales(&self) -> &[(usize, usize, usize)] {
+        self.patches.scales()
+    }
+
+    fn evidence(&self, features: &[Tensor]) -> Result<Evidence> {
+        let ((height, width), dims) = (self.patches.size(), self.patches.dims());
+        let (places, images) = (height * width, features[0].dim(0)?);
+        let at_once = (PATCHES / places).max(1);
+        let (mut patch_scores, mut image_scores) = (Vec::new(), Vec::new());
+        for first in (0..images).step_by(at_once) {
+            let here = at_once.min(images - first);
+            let mut rows = Vec::with_capacity(here * places * dims);
+            for image in first..first + here {
+                rows.extend(self.patches.rows(features, image)?);
+            }
+            let rows = ArrayView2::from_shape((here * places, dims), &rows)
+                .map_err(|e| Error::Shape(format!("patches of {dims} numbers: {e}")))?;
+            let (patches, images) = self.measure(rows, here)?;
+            patch_scores.extend(patches);
+            image_scores.extend(images);
+        }
+        let distance = Tensor::from_vec(patch_scores, (images, 1, height, width), &Device::Cpu)?;
+        let scores = Tensor::from_vec(image_scores, images, &Device::Cpu)?;
+        let scale = ScaleEvidence::default().with_distance(distance);
+        Ok(Evidence::new(vec![scale]).with_image_scores(scores))
+    }
+
+    fn latents(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+        Err(Error::Setting(
+            "PatchCore has no latents: take its distances as features, or another detector"
+                .to_owned(),
+        ))
+    }
+
+    fn anomaly_map(&self, evidence: &Evidence, size: (usize, usize)) -> Result<Tensor> {
+        let distance = evidence.scales.first().and_then(|scale| scale.distance.as_ref());
+        let Some(distance) = distance else {
+            return Err(Error::Value(
+                "evidence without distances: it is another detector's".into(),
+            ));
+        };
+        self.map.apply(distance, size)
+    }
+
+    fn save(&self, state: &mut State) -> Result<()> {
+        self.patches.save(state);
+        self.map.save(state);
+        let squared = self.distance == NeighborDistance::Squared;
+        state.set("distance", if squared { "squared" } else { "euclidean" });
+        state.set("neighbors", self.neighbors);
+        if let ImageScore::Reweighted { neighbors } = self.image_score {
+            state.set("reweighted-neighbors", neighbors);
+        }
+        state.set("bank-rows", self.bank.rows().nrows());
+        state.set_tensor("bank", &self.bank()?);
+        Ok(())
+    }
+}
