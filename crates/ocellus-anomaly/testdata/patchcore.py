@@ -1,5 +1,5 @@
 """PatchCore: anomalib 2.7 on features; what the paper's authors describe, computed directly in PyTorch
-and SciPy; for tests/patchcore.rs."""
+and SciPy; for tests/anomaly/patchcore.rs."""
 
 import torch
 import torch.nn.functional as F

@@ -46,11 +46,11 @@ impl RowSource for Generated {
 
 /// The most memory that this process has had, in bytes.
 fn peak() -> Result<usize> {
-    let failed =
-        |error: std::io::Error| Error::Source { row: 0, column: 0, source: Box::new(error) };
+    let failed = |error| Error::Store { path: "/proc/self/status".into(), source: error };
     let status = std::fs::read_to_string("/proc/self/status").map_err(failed)?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    Ok(line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10)
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kibibytes = line.trim().trim_end_matches(" kB").parse::<usize>();
+    Ok(kibibytes.map_err(|e| failed(std::io::Error::other(e)))? << 10)
 }
 
 #[test]

@@ -2,4 +2,5 @@
 
 mod detector;
 mod padim;
+mod patchcore;
 mod support;

@@ -7,11 +7,11 @@ use super::candidates::Candidates;
 use crate::{Error, Fit, Result, check};
 
 /// Queries of a block.
-const QUERIES: usize = 512;
+const QUERIES: usize = 1024;
 /// Rows of a block.
-const ROWS: usize = 1024;
+const ROWS: usize = 2048;
 /// Blocks of rows in a task.
-const BLOCKS: usize = 8;
+const BLOCKS: usize = 4;
 
 /// How far two samples are from each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl NearestNeighborsModel {
     ///
     /// # Complexity
     ///
-    /// 2 · queries · rows · features operations; 2 MiB a thread and some bytes for each neighbor.
+    /// 2 · queries · rows · features operations; 8 MiB a thread and some bytes for each neighbor.
     pub fn find(&self, queries: ArrayView2<'_, f32>, count: usize) -> Result<Neighbors> {
         check::features(queries, self.rows.ncols())?;
         if count == 0 || count > self.rows.nrows() {
@@ -320,14 +320,14 @@ mod tests {
 
     #[test]
     fn many_blocks_give_the_same_as_few() -> Result<()> {
-        let (bank, queries) = (samples(20_000, 12, 3, 0.), samples(600, 12, 4, 0.));
+        let (bank, queries) = (samples(20_000, 12, 3, 0.), samples(1100, 12, 4, 0.));
         let model =
             NearestNeighbors::new().with_distance(NeighborDistance::Squared).fit(bank.view())?;
         let all = with_threads(1, || model.find(queries.view(), 9))?;
         assert_eq!(with_threads(4, || model.find(queries.view(), 9))?, all);
         let turned = queries.t().to_owned();
         assert_eq!(model.find(turned.t(), 9)?, all);
-        for i in [0, 511, 512, 599] {
+        for i in [0, 1023, 1024, 1099] {
             let alone = model.find(queries.slice(s![i..=i, ..]), 9)?;
             assert_eq!(alone.distances.row(0), all.distances.row(i));
             assert_eq!(alone.indices.row(0), all.indices.row(i));

@@ -1,14 +1,16 @@
 //! PatchCore against anomalib, and what its authors describe: see testdata/patchcore.py.
 
+use std::path::Path;
+
 use candle_core::{DType, Tensor};
 use ocellus_anomaly::{
-    AnomalyDetector as _, Detector, Encoder, FeatureKind, FeatureModel, FitFeatures as _,
-    FrozenBackbone, ImageScore, PatchCore, PatchCoreModel, PatchPooling, Result, State, Upsampling,
+    AnomalyDetector as _, Detector, FeatureKind, FeatureModel, FitFeatures as _, ImageScore,
+    PatchCore, PatchCoreModel, PatchPooling, Result, State, Upsampling,
 };
-use ocellus_backbones::ResNetConfig;
 use ocellus_cluster::{CoresetSize, GreedyCoreset};
-use ocellus_params::ParamStore;
-use ocellus_testing::{Golden, assert_close, fill, with_threads};
+use ocellus_testing::{Golden, assert_close, check_detector, fill, with_threads};
+
+use crate::support::{backbone, encoder, images};
 
 const SCALES: [(usize, usize, usize); 2] = [(6, 8, 7), (10, 4, 4)];
 
@@ -113,24 +115,23 @@ fn a_patch_of_the_bank_is_at_no_distance() -> Result<()> {
 }
 
 #[test]
-fn a_detector_comes_back_from_its_file_to_the_bit() -> Result<()> {
-    let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(2);
-    let backbone = || FrozenBackbone::resnet(&config, &ParamStore::seeded(3));
-    let normal = vec![fill((3, 3, 32, 32), 0.2, DType::F32)?.affine(0.5, 0.5)?];
-    let strange = fill((2, 3, 32, 32), 0.7, DType::F32)?.affine(0.5, 0.5)?;
-    let folder = tempfile::tempdir().unwrap();
+fn a_detector_conforms() -> candle_core::Result<()> {
     for settings in [
         PatchCore::anomalib(),
         PatchCore::official().with_pooling(PatchPooling::Adaptive { dims: 6 }).with_neighbors(3),
     ] {
-        let detector = Detector::fit(Encoder::new(backbone()?, &[1, 2])?, &settings, &normal)?;
-        let path = folder.path().join("patchcore.safetensors");
-        detector.save(&path)?;
-        let loaded = Detector::load(&path, backbone()?)?;
-        let (before, after) = (detector.score(&strange)?, loaded.score(&strange)?);
-        assert_close(&before.images, &after.images, 0.)?;
-        assert_close(&before.maps, &after.maps, 0.)?;
-        assert_eq!(loaded.model().kind(), "patchcore");
+        let detector = Detector::fit(encoder()?, &settings, &vec![images(5, 0.2)?])?;
+        assert_eq!(detector.model().kind(), "patchcore");
+        let score = |detector: &Detector, images: &Tensor| {
+            let scores = detector.score(images)?;
+            let features = scores.features(FeatureKind::Distance)?;
+            Ok(vec![scores.images, scores.maps, features])
+        };
+        let reload = |detector: &Detector, path: &Path| {
+            detector.save(path)?;
+            Ok(Detector::load(path, backbone(1)?)?)
+        };
+        check_detector(&detector, score, reload, &images(4, 0.7)?)?;
     }
     Ok(())
 }
