@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 import detectors
 import eager
 import inference
+import neighbors
 
 THREADS = int(sys.argv[1])
 
@@ -59,7 +60,9 @@ class Server:
             case "openvino-bf16":
                 built = inference.Openvino(self.case, tensors, THREADS, "bf16")
             case "anomalib":
-                built = detectors.Padim(self.case, tensors)
+                kinds = {"neighbors": neighbors.Neighbors, "coreset": neighbors.Coreset}
+                kind = kinds.get(self.case["module"]["kind"], detectors.Padim)
+                built = kind(self.case, tensors)
             case "scikit-learn":
                 import estimators  # Slow to import, and not always there.
 

@@ -23,13 +23,15 @@ mod detectors;
 mod estimator;
 mod harness;
 mod module;
+mod neighbors;
 mod prepared;
 mod values;
 
 pub use case::{Case, Pass};
 pub use cases::{
     activation_cases, all_cases, anomaly_cases, conv_cases, estimator_cases, flow_cases,
-    loss_cases, network_cases, norm_cases, optimizer_cases, pool_cases, upsample_cases,
+    loss_cases, neighbor_cases, network_cases, norm_cases, optimizer_cases, pool_cases,
+    upsample_cases,
 };
 pub use estimator::{Estimator, Solver};
 pub use harness::bench;

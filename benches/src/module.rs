@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::Estimator;
 use crate::detectors::{padim_fit, padim_score};
+use crate::neighbors::{coreset, neighbors};
 
 /// Channels that say where a fiber is from.
 const PLACE: usize = 128;
@@ -108,6 +109,18 @@ pub enum Module {
     },
     /// A decoder of CFLOW-AD on fibers, an image of one row, and their places.
     FlowDecoder,
+    /// The nearest of a bank of vectors.
+    Neighbors {
+        /// Vectors of the bank.
+        rows: usize,
+        /// How many of them.
+        count: usize,
+    },
+    /// A greedy coreset of vectors.
+    Coreset {
+        /// Of how many.
+        count: usize,
+    },
 }
 
 /// Whose convolutions run.
@@ -147,13 +160,18 @@ impl Module {
             Self::PadimFit => "padim_fit",
             Self::PadimScore => "padim_score",
             Self::FlowDecoder => "flow",
+            Self::Neighbors { .. } => "neighbors",
+            Self::Coreset { .. } => "coreset",
         }
     }
 
     /// Whether it learns from its input, or is told what was learned, and has no weights.
     #[must_use]
     pub const fn is_estimator(&self) -> bool {
-        matches!(self, Self::PadimFit | Self::PadimScore)
+        matches!(
+            self,
+            Self::PadimFit | Self::PadimScore | Self::Neighbors { .. } | Self::Coreset { .. }
+        )
     }
 
     /// Whether [`Library::Candle`] has it.
@@ -181,6 +199,7 @@ impl Module {
                 let inputs = channels / 2 + PLACE;
                 pixels * 8 * 2 * inputs * (inputs + channels)
             }
+            Self::Neighbors { rows, .. } => pixels * channels * rows,
             _ => 0,
         };
         2 * products as u64
@@ -276,6 +295,7 @@ impl Module {
                     Ok(vec![(density / channels as f64)?])
                 })
             }
+            Self::Neighbors { rows, count } => neighbors(channels, rows, count, &vb)?,
             _ => self.operation()?,
         })
     }
@@ -303,6 +323,7 @@ impl Module {
             }
             Self::Nearest { size } => single(move |x| upsample_nearest2d(x, (size, size))),
             Self::PadimFit => padim_fit(),
+            Self::Coreset { count } => coreset(count),
             Self::PadimScore => padim_score(),
             Self::CrossEntropy => Rc::new(|x, _| {
                 Ok(vec![cross_entropy(&x[0], &x[1], &CrossEntropyConfig::default())?])

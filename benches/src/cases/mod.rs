@@ -4,6 +4,7 @@ mod anomaly;
 mod conv;
 mod elementwise;
 mod estimator;
+mod neighbors;
 mod network;
 mod resampling;
 
@@ -13,6 +14,7 @@ pub use anomaly::anomaly_cases;
 pub use conv::conv_cases;
 pub use elementwise::{activation_cases, loss_cases, norm_cases};
 pub use estimator::estimator_cases;
+pub use neighbors::neighbor_cases;
 pub use network::{flow_cases, network_cases, optimizer_cases};
 pub use resampling::{pool_cases, upsample_cases};
 
@@ -31,6 +33,7 @@ pub fn all_cases() -> Vec<Case> {
         optimizer_cases,
         anomaly_cases,
         estimator_cases,
+        neighbor_cases,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }
