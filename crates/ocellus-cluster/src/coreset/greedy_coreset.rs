@@ -9,6 +9,7 @@ use crate::{Error, RandomProjection, Result, RowSource};
 
 /// How many rows a coreset has.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum CoresetSize {
     /// That many.
@@ -19,6 +20,7 @@ pub enum CoresetSize {
 
 /// Where the choice begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum CoresetStart {
     /// At a row drawn from the seed, which is the first of the coreset.
@@ -71,6 +73,7 @@ pub enum CoresetStart {
 /// 1. T. Gonzalez: Clustering to minimize the maximum intercluster distance, 1985.
 /// 2. K. Roth et al.: Towards total recall in industrial anomaly detection, CVPR 2022.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct GreedyCoreset {
     /// How many rows are chosen.
@@ -85,6 +88,7 @@ pub struct GreedyCoreset {
 
 /// The rows that [`GreedyCoreset`] chose.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Coreset {
     /// Their numbers, in the order in which they were chosen.

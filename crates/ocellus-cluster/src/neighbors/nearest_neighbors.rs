@@ -15,6 +15,7 @@ const BLOCKS: usize = 4;
 
 /// How far two samples are from each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NeighborDistance {
     /// ‖a − b‖.
@@ -52,6 +53,7 @@ pub enum NeighborDistance {
 /// # Ok::<(), ocellus_cluster::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NearestNeighbors {
     /// Which distances are given.
@@ -107,6 +109,7 @@ pub struct NearestNeighborsModel {
 
 /// What was found: (queries, k), the nearest first.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Neighbors {
     /// How far they are.

@@ -37,6 +37,7 @@ const DENSE_ROWS: usize = 256;
 ///
 /// 1. P. Li, T. Hastie, K. Church: Very sparse random projections, KDD 2006.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RandomProjection {
     /// What the weights are.

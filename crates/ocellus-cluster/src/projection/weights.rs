@@ -7,6 +7,7 @@ use crate::{Error, Result};
 
 /// What a random projection is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ProjectionWeights {
     /// ±√(1 / (density · dims)) with probability density / 2 each, else 0.
@@ -22,6 +23,7 @@ pub enum ProjectionWeights {
 
 /// To how many features a random projection leads.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ProjectionDims {
     /// That many.
