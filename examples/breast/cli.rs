@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::common::common_settings::CommonSettings;
+
 /// Classifies breast lesions in ultrasound images: attention-gated VGG16 with the loss ensemble of
 /// Kalafi et al. (2021), its siblings, training, evaluation, prediction and attention maps.
 ///
@@ -49,6 +51,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Settings {
+    #[command(flatten)]
+    pub(crate) common: CommonSettings,
     /// Images: a BUSI or Dataset B folder, a folder a class, or a CSV file. Synthetic where absent.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -70,18 +74,9 @@ pub(crate) struct Settings {
     /// Keep the class `normal` and train on three classes.
     #[arg(long, global = true)]
     pub(crate) normal: bool,
-    /// Epochs, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) epochs: Option<usize>,
-    /// Images a step, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) batch_size: Option<usize>,
     /// Average features with the gate's weights: its map then shows where the head reads.
     #[arg(long, global = true)]
     pub(crate) gate_pooling: bool,
-    /// Learning rate of the backbone, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) learning_rate: Option<f64>,
     /// Layers of the backbone that keep their weights, counted as in torchvision's `features`.
     #[arg(long, global = true)]
     pub(crate) frozen_layers: Option<usize>,
@@ -91,27 +86,9 @@ pub(crate) struct Settings {
     /// Memory for the features of frozen layers, in MiB.
     #[arg(long, global = true, default_value_t = 4096)]
     pub(crate) cache_mib: usize,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, global = true, default_value = "cpu")]
-    pub(crate) device: String,
-    /// The seed of everything random.
-    #[arg(long, global = true, default_value_t = 42)]
-    pub(crate) seed: u64,
-    /// Where results go.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Continue a run that was stopped.
-    #[arg(long, global = true)]
-    pub(crate) resume: bool,
-    /// Fewer images and epochs: under a minute.
-    #[arg(long, global = true)]
-    pub(crate) quick: bool,
     /// The paper's own network and protocol: VGG16 at 128², RMSprop(2e-6), 250 epochs.
     #[arg(long, global = true)]
     pub(crate) paper: bool,
-    /// A line an epoch on the standard error, for logs.
-    #[arg(long, global = true)]
-    pub(crate) verbose: bool,
     /// Stop at an unreadable image instead of naming and skipping it.
     #[arg(long, global = true)]
     pub(crate) strict: bool,

@@ -7,7 +7,7 @@ use ocellus::breast::{Architecture, Objective, TABLE_1, Table1Row};
 
 use crate::{
     cli::Settings,
-    common::device::device,
+    common::{device::device, weights},
     compare::{self, Row, Split},
     fitting::{self, Place},
     report::{self, Story},
@@ -52,7 +52,7 @@ fn chosen_rows(wanted: &[String]) -> Result<Vec<Table1Row>> {
 /// 10 against 4096 neurons, and α : β from 0 : 1 to 1 : 0.
 pub(crate) fn ablate(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "breast-ablation")?;
-    let steps = if settings.quick { 2 } else { 4 };
+    let steps = if settings.common.quick { 2 } else { 4 };
     let mut rows: Vec<Row> = (0..=steps)
         .map(|i| {
             let alpha = f64::from(i) / f64::from(steps);
@@ -68,7 +68,7 @@ pub(crate) fn ablate(settings: &Settings) -> Result<()> {
     wide.network = format!("{}, 4096 neurons", wide.network);
     wide.neurons = Some(4096);
     rows.push(wide);
-    let splits = compare::splits(&run, if settings.quick { 1 } else { settings.folds })?;
+    let splits = compare::splits(&run, if settings.common.quick { 1 } else { settings.folds })?;
     let results = compare::compare(&run, &rows, &splits)?;
     report::write(&run, &results, &splits, &Story::ablation())
 }
@@ -77,19 +77,17 @@ pub(crate) fn ablate(settings: &Settings) -> Result<()> {
 pub(crate) fn train(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "breast-train")?;
     let file = run.out.join("model.safetensors");
-    if file.exists() && !settings.resume {
-        bail!(
-            "{} is there already: choose another --out, or continue with --resume",
-            file.display()
-        )
-    }
+    settings.common.require_new(&file)?;
     let split: Split = compare::splits(&run, 1)?.remove(0);
     let architecture = run.card.architecture();
     let row = Row::new(&run, architecture, "CE-logcosh", run.protocol.objective);
-    let place =
-        Place { folder: run.out.join("checkpoints"), resume: settings.resume, label: row.title() };
+    let place = Place {
+        folder: run.out.join("checkpoints"),
+        resume: settings.common.resume,
+        label: row.title(),
+    };
     let fitted = fitting::fit(&run, &run.card, &run.protocol, &split, &place)?;
-    setup::save(&fitted.card, &fitted.params, &file)?;
+    weights::save(&fitted.card, &fitted.params, &file)?;
     let result = fitting::result(&run, fitted, &split)?;
     let parameters = run.parameter_count(&run.card)?;
     let results = [compare::RowResult { row, parameters, folds: vec![result] }];
@@ -99,7 +97,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
 
 /// A saved network on the images of `--data`.
 pub(crate) fn evaluate(settings: &Settings, model: &Path) -> Result<()> {
-    let device = device(&settings.device)?;
+    let device = device(&settings.common.device)?;
     let (card, network, params) = setup::open(model, &device)?;
     let run = Run::evaluation(settings, &card, device)?;
     if run.data.fingerprint == card.data {

@@ -104,7 +104,7 @@ impl RowResult {
 /// The splits of a run: `folds` folds, or for one fold a holdout of the protocol's fractions. Images
 /// of one group stay together in all of them.
 pub(crate) fn splits(run: &Run, folds: usize) -> Result<Vec<Split>> {
-    let seed = run.settings.seed;
+    let seed = run.settings.common.seed;
     let (inner, test) = (run.protocol.validation_fraction, run.protocol.test_fraction);
     let all = Splitter::new(&run.data.labels).with_groups(&run.data.groups)?.with_seed(seed);
     if folds < 2 {
@@ -177,14 +177,14 @@ fn fold_result(
     protocol.objective = row.objective;
     let settings = format!("{card:?} {protocol:?} {split:?}");
     let parameters = run.parameter_count(card)?;
-    if run.settings.resume
+    if run.settings.common.resume
         && let Some(known) = known_result(file, &settings)
     {
         return Ok((known, parameters, false));
     }
     let place = Place {
         folder: file.with_extension(""),
-        resume: run.settings.resume,
+        resume: run.settings.common.resume,
         label: label.to_owned(),
     };
     let fitted = fitting::fit(run, card, &protocol, split, &place)?;

@@ -62,8 +62,8 @@ pub(crate) fn open(settings: &Settings, size: usize) -> Result<Dataset> {
 }
 
 fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
-    let count = if settings.quick { 160 } else { 720 };
-    let generator = BMode::new(size, size).with_seed(settings.seed);
+    let count = if settings.common.quick { 160 } else { 720 };
+    let generator = BMode::new(size, size).with_seed(settings.common.seed);
     let bar = progress::bar(count as u64, "synthetic ultrasound images");
     let scans = (0..count)
         .into_par_iter()
@@ -75,14 +75,14 @@ fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
         .collect::<ocellus::data::Result<Vec<_>>>()?;
     bar.finish_and_clear();
     let mut set = Dataset {
-        name: format!("synthetic B-mode images, seed {}", settings.seed),
+        name: format!("synthetic B-mode images, seed {}", settings.common.seed),
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         files: (0..count).map(|i| format!("synthetic-{i:04}")).collect(),
         labels: Vec::new(),
         groups: (0..count).collect(),
         images: Vec::new(),
         masks: Vec::new(),
-        fingerprint: format!("BMode seed {} count {count} size {size}", settings.seed),
+        fingerprint: format!("BMode seed {} count {count} size {size}", settings.common.seed),
         skipped: Vec::new(),
     };
     for scan in scans {

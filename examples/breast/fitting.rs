@@ -3,7 +3,6 @@
 use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use ocellus::{
     breast::{Classifier, OptimizerChoice, Protocol},
     candle::Tensor,
@@ -13,15 +12,15 @@ use ocellus::{
     params::{GroupRule, ParamStore},
     train::{
         Adam, AdamConfig, Clip, Cosine, EpochRecord, FitConfig, KerasDecay, Learner, Monitor,
-        Observer, Optimizer, Per, Resume, RmsProp, RmsPropConfig, Schedule, StepContext,
-        StepReport, Validation, WarmUp, fit as train,
+        Optimizer, Per, Resume, RmsProp, RmsPropConfig, Schedule, StepContext, Validation, WarmUp,
+        fit as train,
     },
 };
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    common::progress,
+    common::progress::{self, TrainingBar},
     compare::{FoldResult, Split},
     localization::{self, Located},
     maps,
@@ -80,11 +79,12 @@ pub(crate) fn fit(
         .with_setting("protocol", format!("{protocol:?}"))
         .with_setting("split", format!("{split:?}"));
     config.clip = protocol.clip_norm.map(Clip::Norm);
-    let mut bar = Bar {
-        bar: progress::bar((batches * protocol.epochs) as u64, &place.label),
-        label: place.label.clone(),
-        verbose: run.settings.verbose,
-    };
+    let mut bar = TrainingBar::new(
+        batches * protocol.epochs,
+        &place.label,
+        "auroc",
+        run.settings.common.verbose,
+    );
     let report = train(
         &config,
         Learner { params: &params, optimizer: optimizer.as_mut(), schedule: schedule.as_mut() },
@@ -93,7 +93,7 @@ pub(crate) fn fit(
         |_| Ok(Some(validation(run, &model, protocol, card, &split.validation)?)),
         &mut bar,
     )?;
-    bar.bar.finish_and_clear();
+    bar.finish();
     let best_epoch = report.best_epoch.unwrap_or(0);
     let history = report.history.epochs;
     let seconds = started.elapsed().as_secs_f64();
@@ -250,30 +250,4 @@ pub(crate) fn predictions(
         }
     }
     Ok(predictions)
-}
-
-/// Shows steps, loss and the last validation.
-struct Bar {
-    bar: ProgressBar,
-    label: String,
-    verbose: bool,
-}
-
-impl Observer for Bar {
-    fn on_step(&mut self, report: &StepReport) {
-        self.bar.set_position(report.step as u64 + 1);
-        self.bar.set_message(format!("{}  loss {:.3}", self.label, report.loss));
-    }
-
-    fn on_epoch_end(&mut self, record: &EpochRecord, _best: bool) {
-        if let (true, Some(loss)) = (self.verbose, record.validation_loss) {
-            let area = record.metrics.get("auroc").copied().unwrap_or(f64::NAN);
-            eprintln!(
-                "{}: epoch {}, loss {:.4}, validation loss {loss:.4}, AUROC {area:.4}",
-                self.label,
-                record.epoch + 1,
-                record.train_loss
-            );
-        }
-    }
 }

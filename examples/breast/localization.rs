@@ -114,7 +114,7 @@ impl Summary {
 fn interval(run: &Run, scores: &[(usize, Scores)], of: fn(&Scores) -> Option<f64>) -> Option<Mean> {
     let (groups, values): (Vec<usize>, Vec<f64>) =
         scores.iter().filter_map(|(i, s)| Some((run.data.groups[*i], of(s)?))).unzip();
-    let config = BootstrapConfig::seeded(run.settings.seed);
+    let config = BootstrapConfig::seeded(run.settings.common.seed);
     let found = bootstrap(Resampling::Grouped(&groups), &config, |rows| {
         Some(rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64)
     });

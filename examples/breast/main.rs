@@ -42,11 +42,5 @@ fn main() -> ExitCode {
         Some(Command::Evaluate { model }) => commands::evaluate(&settings, &model),
         Some(Command::Predict { model, images }) => predict::predict(&settings, &model, &images),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    common::outcome::exit_code(outcome)
 }

@@ -37,14 +37,12 @@ struct Line<'a> {
 
 /// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
 pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
-    let device = device(&settings.device)?;
+    let device = device(&settings.common.device)?;
     let (card, network, _) = setup::open(model, &device)?;
     let mirror = card.preset.protocol(settings).mirror;
     let with = With { card, network, device, mirror };
     let files = files(inputs)?;
-    let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/predictions"));
-    std::fs::create_dir_all(&out)
-        .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
+    let out = settings.common.out_folder("predictions", &[])?;
     let mut failed = 0;
     for file in &files {
         match one(file, &with, &out) {

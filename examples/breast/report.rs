@@ -191,7 +191,7 @@ fn html(
             ("protocol", format!("{:?}", run.protocol)),
             ("training / validation / test images", counts.join(", ")),
         ])
-        .with_seeds([("everything", run.settings.seed)])
+        .with_seeds([("everything", run.settings.common.seed)])
         .with_data([
             ("images", run.data.name.clone()),
             ("classes", run.data.counts()),
@@ -208,7 +208,7 @@ fn headline(run: &Run, results: &[RowResult]) -> String {
         let predictions = r.predictions();
         let (labels, scores) = outcome::labels_and_scores(&predictions, run.card.positive);
         let groups: Vec<usize> = predictions.iter().map(|p| run.data.groups[p.index]).collect();
-        let config = BootstrapConfig::seeded(run.settings.seed);
+        let config = BootstrapConfig::seeded(run.settings.common.seed);
         let area = bootstrap(Resampling::Grouped(&groups), &config, |rows| {
             auroc(&gather(&labels, rows), &gather(&scores, rows)).ok()
         });

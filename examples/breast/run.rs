@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ocellus::{breast::Protocol, candle::Device, data::Augment};
 
 use crate::{
@@ -27,16 +27,16 @@ pub(crate) struct Run {
 impl Run {
     /// Opens the data and, where layers are frozen, computes their features once.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let device = device(&settings.device)?;
+        let device = device(&settings.common.device)?;
         let mut card = Card::new(settings, &two_classes())?;
         let mut data = dataset::open(settings, card.image_size)?;
         card = Card::new(settings, &data.classes)?;
         card.data.clone_from(&data.fingerprint);
         let protocol = card.preset.protocol(settings);
-        let out = out_folder(settings, name)?;
+        let out = settings.common.out_folder(name, &["folds"])?;
         let augment = protocol.augment.then(augmentation);
         let images = std::mem::take(&mut data.images);
-        let mut views = Views::new(images, augment, settings.seed, device.clone());
+        let mut views = Views::new(images, augment, settings.common.seed, device.clone());
         if card.frozen_layers > 0 {
             let (model, _) = setup::build(&card, settings.weights.as_deref(), &device)?;
             let limit = settings.cache_mib << 20;
@@ -58,10 +58,10 @@ impl Run {
         let images = std::mem::take(&mut data.images);
         Ok(Self {
             settings: settings.clone(),
-            views: Views::new(images, None, settings.seed, device.clone()),
+            views: Views::new(images, None, settings.common.seed, device.clone()),
             card: card.clone(),
             protocol: card.preset.protocol(settings),
-            out: out_folder(settings, "breast-evaluation")?,
+            out: settings.common.out_folder("breast-evaluation", &["folds"])?,
             data,
             device,
         })
@@ -76,13 +76,6 @@ impl Run {
     pub(crate) fn positive(&self) -> &str {
         &self.card.classes[self.card.positive]
     }
-}
-
-fn out_folder(settings: &Settings, name: &str) -> Result<PathBuf> {
-    let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
-    std::fs::create_dir_all(out.join("folds"))
-        .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
-    Ok(out)
 }
 
 fn two_classes() -> Vec<String> {

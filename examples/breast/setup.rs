@@ -1,17 +1,20 @@
 //! From the command line to the settings of a network and its training, and the file that keeps both.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use ocellus::{
     backbones::Preprocessing,
     breast::{Architecture, Classifier, Config, Pooling, Protocol},
     candle::{DType, Device},
-    params::{LoadConfig, ParamStore, WeightFile},
+    params::{LoadConfig, ParamStore},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{NetworkChoice, PreprocessingChoice, Settings};
+use crate::{
+    cli::{NetworkChoice, PreprocessingChoice, Settings},
+    common::weights::{self, Published},
+};
 
 const WHERE_FROM: &str = "The weights of VGG16 trained on ImageNet are published by torchvision \
 (https://download.pytorch.org/models/vgg16-397923af.pth, 528 MB) and, as safetensors, by timm \
@@ -66,7 +69,7 @@ impl Card {
             neurons: base.neurons,
             gate_pooling: settings.gate_pooling,
             frozen_layers: settings.frozen_layers.unwrap_or(base.frozen_layers),
-            seed: settings.seed,
+            seed: settings.common.seed,
             threshold: 0.5,
             data: String::new(),
         })
@@ -121,12 +124,12 @@ impl Preset {
             Self::Practical => Protocol::practical(),
             Self::Tiny => Protocol::from_scratch(),
         };
-        if settings.quick {
+        if settings.common.quick {
             protocol.epochs = protocol.epochs.min(3);
         }
-        protocol.epochs = settings.epochs.unwrap_or(protocol.epochs);
-        protocol.batch_size = settings.batch_size.unwrap_or(protocol.batch_size);
-        protocol.learning_rate = settings.learning_rate.unwrap_or(protocol.learning_rate);
+        protocol.epochs = settings.common.epochs.unwrap_or(protocol.epochs);
+        protocol.batch_size = settings.common.batch_size.unwrap_or(protocol.batch_size);
+        protocol.learning_rate = settings.common.learning_rate.unwrap_or(protocol.learning_rate);
         protocol
     }
 }
@@ -155,43 +158,20 @@ pub(crate) fn build(
     }
     let model = Classifier::new(&config, params.var_builder(DType::F32, device))?;
     if let Some(file) = weights {
-        if !file.is_file() {
-            bail!("no weights at {}. {WHERE_FROM}", file.display())
-        }
-        let loading = LoadConfig::default().with_allow_missing(true).with_allow_unexpected(true);
-        let report = params.load(&WeightFile::open(file)?, &loading).with_context(|| {
-            format!("{} is damaged or another network's. {WHERE_FROM}", file.display())
-        })?;
-        let expected = params.names().iter().filter(|n| n.starts_with("features.")).count();
-        let loaded = report.loaded.iter().filter(|n| n.starts_with("features.")).count();
-        if loaded != expected {
-            bail!(
-                "{} holds {loaded} of the {expected} convolution weights of VGG16: \
-                 it is another network's. {WHERE_FROM}",
-                file.display()
-            )
-        }
+        let published = Published {
+            prefix: "features.",
+            what: "convolution weights of VGG16",
+            source: WHERE_FROM,
+        };
+        published.load(&params, file, LoadConfig::default())?;
     }
     Ok((model, params))
 }
 
-/// Saves the network with its card.
-pub(crate) fn save(card: &Card, params: &ParamStore, file: &Path) -> Result<()> {
-    let card = serde_json::to_string(card)?;
-    params.save(file, &BTreeMap::from([("card".to_owned(), card)]))?;
-    Ok(())
-}
-
-/// Reads a network that [`save`] wrote.
+/// Reads a network that `train` saved.
 pub(crate) fn open(file: &Path, device: &Device) -> Result<(Card, Classifier, ParamStore)> {
-    let weights = WeightFile::open(file)
-        .with_context(|| format!("{} is no saved network: train one first", file.display()))?;
-    let Some(card) = weights.metadata().get("card") else {
-        bail!("{} was not saved by this program: it has no card", file.display())
-    };
-    let card: Card = serde_json::from_str(card)
-        .with_context(|| format!("the card in {} is damaged", file.display()))?;
+    let (card, saved): (Card, _) = weights::open(file)?;
     let (model, params) = build(&card, None, device)?;
-    params.load(&weights, &LoadConfig::default())?;
+    params.load(&saved, &LoadConfig::default())?;
     Ok((card, model, params))
 }

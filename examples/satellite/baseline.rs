@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use ocellus::{
     candle::{DType, Module, Tensor},
-    data::{ChannelStatistics, Image, LabeledScene, Normalize, raster::Window},
+    data::{Image, LabeledScene},
     layers::{Linear, LinearConfig},
     losses::{CrossEntropy, Loss},
     ops::backward,
@@ -19,6 +19,7 @@ use crate::{
     areas::{self, Area, Scene},
     compare::{self, AreaResult, Row, RowResult},
     run::Run,
+    scale::Scale,
     scoring::{self, Answer},
 };
 
@@ -30,32 +31,10 @@ const PIXELS: usize = 100_000;
 
 const STEPS: usize = 300;
 
-/// How scenes are normalized: as for the networks.
-struct Scale {
-    all: ChannelStatistics,
-    each_scene: bool,
-}
-
-impl Scale {
-    fn of(&self, scene: &dyn LabeledScene) -> Result<Normalize> {
-        Ok(match self.each_scene {
-            true => ChannelStatistics::of_scene(scene, None)?.normalize()?,
-            false => self.all.normalize()?,
-        })
-    }
-}
-
 /// Trains and tests it.
 pub(crate) fn result(run: &Run, row: &Row, settings: String) -> Result<RowResult> {
-    let samples = areas::samples(
-        &run.areas.train,
-        run.grid(),
-        run.protocol.crop,
-        run.protocol.validation_fraction,
-        &run.settings,
-    )?;
-    let scale = Scale { all: samples.statistics, each_scene: samples.each_scene };
-    let (classes, seed) = (run.areas.classes.len(), run.settings.seed);
+    let scale = areas::samples(&run.areas, &run.config.protocol, &run.settings)?.scale;
+    let (classes, seed) = (run.areas.classes.len(), run.config.seed);
     let (x, truth) = sample(&run.areas.train, &scale, seed, classes)?;
     let params = ParamStore::seeded(seed);
     let vb = params.var_builder(DType::F32, &run.device);
@@ -77,7 +56,7 @@ pub(crate) fn result(run: &Run, row: &Row, settings: String) -> Result<RowResult
 
 fn test(run: &Run, row: &Row, area: &Area, layer: &Linear, scale: &Scale) -> Result<AreaResult> {
     let started = Instant::now();
-    let answers = area.scenes.iter().map(|scene| answer(&**scene, layer, scale, run));
+    let answers = area.scenes.iter().map(|scene| answer(scene, layer, scale, run));
     let answers = answers.collect::<Result<Vec<_>>>()?;
     compare::keep(run, row, area, "", &answers)?;
     Ok(AreaResult {
@@ -88,27 +67,29 @@ fn test(run: &Run, row: &Row, area: &Area, layer: &Linear, scale: &Scale) -> Res
     })
 }
 
-fn answer(scene: &dyn LabeledScene, layer: &Linear, scale: &Scale, run: &Run) -> Result<Answer> {
-    let (width, height) = scene.size();
-    let (image, _) = scene.read(Window::new(0, 0, width, height))?;
-    let features = features(&scale.of(scene)?.apply(image)?);
-    let pixels = (width * height) as usize;
+fn answer(scene: &Scene, layer: &Linear, scale: &Scale, run: &Run) -> Result<Answer> {
+    let (features, _) = seen(scene, scale)?;
+    let (width, pixels) = (scene.whole().width as usize, scene.whole().pixels() as usize);
     let x = Tensor::from_vec(features, ((), pixels), &run.device)?.t()?.contiguous()?;
     let y = ocellus::ops::softmax(&layer.forward(&x)?, 1)?;
     let classes = y.argmax(1)?.to_vec1::<u32>()?.into_iter().map(|class| class as u8).collect();
     let probabilities = y.get_on_dim(1, crate::fitting::POSITIVE)?.contiguous()?.to_vec1()?;
-    Ok(Answer { width: width as usize, classes, probabilities })
+    Ok(Answer { width, classes, probabilities })
+}
+
+/// The features of a scene's pixels, plane by plane, and their classes.
+fn seen(scene: &Scene, scale: &Scale) -> Result<(Vec<f32>, Image)> {
+    let (image, mask) = scene.image.read(scene.whole())?;
+    Ok((features(&scene.normalize(scale)?.apply(image)?), mask))
 }
 
 /// Features and classes of pixels drawn evenly from the scenes.
 fn sample(scenes: &[Scene], scale: &Scale, seed: u64, classes: usize) -> Result<(Tensor, Tensor)> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut rows, mut truth) = (Vec::<f32>::new(), Vec::new());
-    for scene in scenes.iter().map(|scene| &**scene) {
-        let (width, height) = scene.size();
-        let (image, mask) = scene.read(Window::new(0, 0, width, height))?;
-        let features = features(&scale.of(scene)?.apply(image)?);
-        let pixels = (width * height) as usize;
+    for scene in scenes {
+        let (features, mask) = seen(scene, scale)?;
+        let pixels = mask.data().len();
         for _ in 0..PIXELS.div_ceil(scenes.len()) {
             let at = random.random_range(0..pixels);
             let class = mask.data()[at] as u32;

@@ -1,8 +1,14 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use ocellus::satellite::Objective;
+
+use crate::common::common_settings::CommonSettings;
 
 /// Segments satellite images: the residual encoder-decoder of Ghassemi et al. (2018), the U-Net
 /// reference, training, evaluation, refinement on a part of a scene, and whole scenes.
@@ -72,63 +78,61 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// Areas: a folder with `images` and `masks`. Synthetic where absent.
+    #[command(flatten)]
+    pub(crate) common: CommonSettings,
+    /// Areas: a folder with `images` and `masks`. Synthetic where absent; repeated, the areas of
+    /// several sensors are mixed.
     #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
+    pub(crate) data: Vec<PathBuf>,
+    /// The bands to take, as `3,2,1`, all by default; repeated, of each folder of `--data` in turn.
+    #[arg(long, global = true, value_name = "NUMBERS")]
+    pub(crate) bands: Vec<BandChoice>,
+    /// How masks say what a pixel is.
+    #[arg(long, global = true, value_enum, default_value = "binary")]
+    pub(crate) masks: MaskChoice,
     /// Areas whose names begin so are for testing; by default the last group in the alphabet.
     #[arg(long, global = true, value_delimiter = ',', value_name = "GROUP")]
     pub(crate) test: Vec<String>,
     /// ImageNet weights of the encoder (safetensors or .pth) to start from.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// The network: `prop-18` to `prop-200`, `unet-19`, `unet-35`; `train` only.
-    #[arg(long, global = true, default_value = "prop-34")]
-    pub(crate) network: String,
+    /// The network: `prop-18` to `prop-200`, `unet-19`, `unet-35`; `train` only. By default depth 18 on
+    /// synthetic areas, 34 with `--data`, 152 with `--paper`.
+    #[arg(long, global = true)]
+    pub(crate) network: Option<String>,
     /// The proposed network as in the paper, or as in the authors' later code.
     #[arg(long, global = true, value_enum, default_value = "paper")]
     pub(crate) form: Form,
     /// Maps of the first layer, instead of the preset's; the paper's networks have 64.
     #[arg(long, global = true)]
     pub(crate) channels: Option<usize>,
-    /// Epochs, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) epochs: Option<usize>,
-    /// Samples a step, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) batch_size: Option<usize>,
-    /// Learning rate, instead of the protocol's.
-    #[arg(long, global = true)]
-    pub(crate) learning_rate: Option<f64>,
-    /// What is minimized; the paper has cross-entropy.
-    #[arg(long, global = true, value_enum, default_value = "ce")]
-    pub(crate) loss: LossChoice,
+    /// What is minimized; the paper has cross-entropy, `ce`.
+    #[arg(long, global = true, value_parser = objective(), default_value = "ce")]
+    pub(crate) loss: Objective,
+    /// The weight of each class in the loss, as `1,3`, or `balanced`: the rarer, the heavier.
+    #[arg(long, global = true, value_name = "WEIGHTS")]
+    pub(crate) class_weights: Option<ClassWeights>,
+    /// Greatest random change of a sample's brightness, in standard deviations of its bands.
+    #[arg(long, global = true, default_value_t = 0.)]
+    pub(crate) brightness: f64,
+    /// Greatest random change of its contrast, as a share.
+    #[arg(long, global = true, default_value_t = 0.)]
+    pub(crate) contrast: f64,
+    /// Greatest random change of both in each band on its own.
+    #[arg(long, global = true, default_value_t = 0.)]
+    pub(crate) color: f64,
+    /// Stages of the encoder that keep their weights: 1 the stem, 2 the stem and its first layer, …
+    #[arg(long, global = true, default_value_t = 0)]
+    pub(crate) frozen_stages: usize,
     /// Which pixels give mean and deviation of each band.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub(crate) statistics: StatisticsChoice,
     /// Which statistics batch normalization uses on new scenes.
     #[arg(long, global = true, value_enum, default_value = "running")]
     pub(crate) norm: Norm,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, global = true, default_value = "cpu")]
-    pub(crate) device: String,
-    /// The seed of everything random.
-    #[arg(long, global = true, default_value_t = 42)]
-    pub(crate) seed: u64,
-    /// Where results go.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Continue a run that was stopped.
-    #[arg(long, global = true)]
-    pub(crate) resume: bool,
-    /// Fewer and smaller areas, fewer epochs: under a minute.
-    #[arg(long, global = true)]
-    pub(crate) quick: bool,
     /// The paper's own networks and protocol: 64 maps, 364-pixel tiles, SGD(0.005), batches of 8.
     #[arg(long, global = true)]
     pub(crate) paper: bool,
-    /// A line an epoch on the standard error, for logs.
-    #[arg(long, global = true)]
-    pub(crate) verbose: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -169,7 +173,8 @@ pub(crate) enum Form {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatisticsChoice {
-    /// Each scene's own where scenes are large, else those of all training scenes.
+    /// Each scene's own where scenes are large or of several sensors, else those of all training
+    /// scenes.
     Auto,
     /// Each scene's own, also of those that are segmented: differences of gain and offset between
     /// sensors are gone before a network sees them.
@@ -189,15 +194,48 @@ pub(crate) enum Norm {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LossChoice {
-    /// Cross-entropy.
-    Ce,
-    Dice,
-    /// Half cross-entropy, half Dice.
-    CeDice,
-    Focal,
-    Jaccard,
-    Lovasz,
+pub(crate) enum MaskChoice {
+    /// 0 is ground, the greatest number (255 of 8 bits) a building.
+    Binary,
+    /// 0 is ground, 1 a building, 255 counts for nothing: as `synthesize` writes them.
+    Classes,
+}
+
+/// Numbers of bands, counted from 0 here and from 1 on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BandChoice(pub(crate) Vec<usize>);
+
+impl FromStr for BandChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let band = |number: &str| number.trim().parse().ok().and_then(|n: usize| n.checked_sub(1));
+        let bands: Option<Vec<usize>> = text.split(',').map(band).collect();
+        bands.map(Self).ok_or_else(|| "give numbers from 1 on, as 3,2,1".to_owned())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ClassWeights {
+    Balanced,
+    Given(Vec<f64>),
+}
+
+impl FromStr for ClassWeights {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "balanced" {
+            return Ok(Self::Balanced);
+        }
+        let weights: Result<_, _> = text.split(',').map(|weight| weight.trim().parse()).collect();
+        weights.map(Self::Given).map_err(|_| "give `balanced`, or numbers as 1,3".to_owned())
+    }
+}
+
+fn objective() -> impl TypedValueParser<Value = Objective> {
+    PossibleValuesParser::new(Objective::ALL.map(Objective::slug))
+        .map(|slug| Objective::named(&slug).unwrap_or_default())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -14,7 +14,7 @@ use std::{
 };
 
 use ocellus::data::{
-    Image,
+    Image, LabeledScene,
     raster::{GeoTiff, RasterConfig, RasterWriter, SampleType, SceneSource, Window, open_scene},
     synthetic::Landscape,
 };
@@ -149,6 +149,7 @@ fn names_what_is_wrong_with_a_scene_or_a_network() {
     Image::filled(3, 64, 64, 0.5).unwrap().save_png(&color).unwrap();
     let said = fails(&segment(model, &color, &out));
     assert!(said.contains("has 3 bands, the network was trained on 4"), "{said}");
+    assert!(said.contains("--bands"), "{said}");
 
     let cut = place.path().join("cut.tif");
     let bytes = fs::read(&scene).unwrap();
@@ -193,4 +194,85 @@ fn names_what_is_wrong_with_a_folder_of_areas() {
     write("masks", "vienna_1.png", 1, 32);
     let said = train(&data);
     assert!(said.contains("vienna_1"), "{said}");
+}
+
+/// The settings that a run kept beside its results.
+fn kept(out: &Path) -> serde_json::Value {
+    let record = fs::read_to_string(out.join("results.json")).unwrap();
+    serde_json::from_str::<serde_json::Value>(&record).unwrap()["config"].clone()
+}
+
+const SMALL: [&str; 6] = ["--network", "prop-18", "--channels", "2", "--epochs", "1"];
+
+#[test]
+fn light_loss_class_weights_and_frozen_stages_reach_the_training() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let light = ["--brightness", "0.3", "--contrast", "0.2", "--color", "0.1"];
+    let rest = ["--loss", "tversky", "--class-weights", "balanced", "--frozen-stages", "2"];
+    let train = ["train", "--quick", "--out", text(&out)];
+    succeeds("satellite", &[&train[..], &SMALL, &light, &rest].concat());
+    let config = kept(&out);
+    let protocol = &config["protocol"];
+    assert_eq!(protocol["objective"], "Tversky");
+    assert_eq!(
+        (&protocol["brightness"], &protocol["contrast"], &protocol["color"]),
+        (&0.3.into(), &0.2.into(), &0.1.into())
+    );
+    assert_eq!(config["frozen_stages"], 2);
+    let weights: Vec<f64> = serde_json::from_value(config["class_weights"].clone()).unwrap();
+    assert!(weights.len() == 2 && weights[0] < 1. && weights[1] > 1., "{weights:?}");
+
+    let wrong = |option: &str, value: &str| fails(&[&train[..], &[option, value]].concat());
+    let said = wrong("--class-weights", "1,2,3");
+    assert!(said.contains("for each of ground, building"), "{said}");
+    let said = wrong("--color", "11");
+    assert!(said.contains("`color` is 11.0, give 0 to 10"), "{said}");
+}
+
+#[test]
+fn areas_of_sensors_with_other_bands_are_trained_on_together() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let folder = place.path().join(name);
+        for kind in ["images", "masks"] {
+            fs::create_dir_all(folder.join(kind)).unwrap();
+        }
+        folder
+    };
+    // Four bands of 16 bits, and three of 8.
+    let (space, air) = (folder("space"), folder("air"));
+    for (n, name) in ["alba_1.tif", "alba_2.tif", "bari_1.tif"].into_iter().enumerate() {
+        let scene = Landscape::new(192, 192, n as u64);
+        scene.write(space.join("images").join(name), space.join("masks").join(name)).unwrap();
+    }
+    for (n, name) in ["como_1.png", "como_2.png"].into_iter().enumerate() {
+        let (image, mask) =
+            Landscape::new(192, 192, 10 + n as u64).read(Window::new(0, 0, 192, 192)).unwrap();
+        let colors: Vec<f32> = image.data()[..3 * 192 * 192].iter().map(|v| v / 2048.).collect();
+        let image = Image::new(3, 192, 192, colors).unwrap();
+        image.save_png(air.join("images").join(name)).unwrap();
+        let numbers = mask.data().iter().map(|class| class / 255.).collect();
+        let mask = Image::new(1, 192, 192, numbers).unwrap();
+        mask.save_png(air.join("masks").join(name)).unwrap();
+    }
+    let out = place.path().join("out");
+    let data = ["--data", text(&space), "--data", text(&air), "--test", "bari"];
+    let masks = ["--masks", "classes"];
+    let train =
+        [&["train", "--out", text(&out), "--batch-size", "2"][..], &data, &masks, &SMALL].concat();
+    let said = fails(&train);
+    assert!(said.contains("has 3 bands,") && said.contains("--bands of its own"), "{said}");
+    let said = fails(&[&train[..], &["--bands", "1,2,5", "--bands", "1,2,3"]].concat());
+    assert!(said.contains("bands [1, 2, 5] of a scene of 4"), "{said}");
+    succeeds("satellite", &[&train[..], &["--bands", "3,2,1", "--bands", "1,2,3"]].concat());
+    assert_eq!(kept(&out)["network"]["Residual"]["encoder"]["bands"], 3);
+
+    let (model, scene) = (out.join("model.safetensors"), space.join("images/bari_1.tif"));
+    let found = place.path().join("found");
+    let segment = segment(&model, &scene, &found);
+    let said = fails(&segment);
+    assert!(said.contains("has 4 bands, the network was trained on 3"), "{said}");
+    succeeds("satellite", &[&segment[..], &["--bands", "3,2,1"]].concat());
+    assert!(found.join("bari_1-classes.tif").exists());
 }

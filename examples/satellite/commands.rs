@@ -6,13 +6,11 @@ use anyhow::{Result, bail};
 use ocellus::satellite::{TABLE_2, TABLE_3};
 
 use crate::{
-    areas::Area,
     cli::{Form, Settings},
-    compare::{self, AreaResult, Row, RowResult},
+    compare::{self, Row, RowResult},
     network::Network,
     report::{self, Story},
     run::Run,
-    scoring,
 };
 
 /// With no command: both networks of the paper's comparison, in small.
@@ -57,13 +55,10 @@ fn rows(run: &Run, wanted: &[String], all: &[&str]) -> Result<Vec<Row>> {
 pub(crate) fn train(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "satellite-train")?;
     let file = run.out.join("model.safetensors");
-    if file.exists() && !settings.resume {
-        bail!(
-            "{} is there already: choose another --out, or continue with --resume",
-            file.display()
-        )
-    }
-    let row = Row::network(&run, &settings.network, settings.form)?;
+    settings.common.require_new(&file)?;
+    let own = run.config.network.slug();
+    let name = settings.network.as_ref().unwrap_or(&own);
+    let row = Row::network(&run, name, settings.form)?;
     let results = compare::compare(&run, std::slice::from_ref(&row), false)?;
     let trained = run.out.join("networks").join(format!("{}.safetensors", row.slug));
     std::fs::rename(trained, &file)?;
@@ -75,20 +70,9 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
 pub(crate) fn evaluate(settings: &Settings, model: &Path) -> Result<()> {
     let run = Run::open(settings, "satellite-evaluation")?;
     let (network, row) = saved(&run, model)?;
-    let score = |area: &Area| -> Result<AreaResult> {
-        let started = std::time::Instant::now();
-        let tile = run.protocol.scene_tile;
-        let answers = scoring::answers(&network, run.settings.norm, area, tile)?;
-        compare::keep(&run, &row, area, "", &answers)?;
-        Ok(AreaResult {
-            area: area.name.clone(),
-            score: scoring::score(area, &answers, None, network.card.classes.len())?,
-            refined: Vec::new(),
-            seconds: started.elapsed().as_secs_f64(),
-        })
-    };
+    let score = |area| Ok(compare::evaluate(&run, &network, &row, area)?.0);
     let areas = run.areas.test.iter().map(score).collect::<Result<_>>()?;
-    let result = RowResult::of_saved(&network, &row, areas, run.protocol.crop)?;
+    let result = RowResult::of_saved(&network, &row, areas);
     report::write(&run, &[result], &Story::evaluation(model))
 }
 
@@ -99,36 +83,37 @@ pub(crate) fn refine(settings: &Settings, model: &Path, share: f64) -> Result<()
     }
     let run = Run::open(settings, "satellite-refined")?;
     let (network, row) = saved(&run, model)?;
+    let mut refinement = network.card.config.protocol.refinement.with_share(share);
+    let common = &settings.common;
+    refinement.epochs = common.epochs.unwrap_or(refinement.epochs);
+    refinement.learning_rate = common.learning_rate.unwrap_or(refinement.learning_rate);
     let mut areas = Vec::new();
     for area in &run.areas.test {
-        let tile = run.protocol.scene_tile;
-        let before = scoring::answers(&network, run.settings.norm, area, tile)?;
-        let (refined, better) = compare::refine_one(&run, &network, &row, area, &before, share)?;
+        let (mut result, before) = compare::evaluate(&run, &network, &row, area)?;
+        let (refined, better) =
+            compare::refine_one(&run, &network, &row, area, &before, &refinement)?;
         let file = run.out.join(format!("model-{}.safetensors", area.name));
         better.save(&file)?;
         println!("network refined for {}: {}", area.name, file.display());
-        areas.push(AreaResult {
-            area: area.name.clone(),
-            score: scoring::score(area, &before, None, network.card.classes.len())?,
-            seconds: refined.seconds,
-            refined: vec![refined],
-        });
+        result.refined.push(refined);
+        areas.push(result);
     }
-    let result = RowResult::of_saved(&network, &row, areas, run.protocol.crop)?;
+    let result = RowResult::of_saved(&network, &row, areas);
     report::write(&run, &[result], &Story::refinement(model))
 }
 
 fn saved(run: &Run, model: &Path) -> Result<(Network, Row)> {
     let network = Network::open(model, &run.device)?;
-    if network.card.bands != run.areas.bands || network.card.classes != run.areas.classes {
+    let (config, areas) = (&network.card.config, &run.areas);
+    if network.model.bands() != areas.bands || config.classes != areas.classes {
         bail!(
             "the network knows {} bands and the classes {}, the areas have {} and {}",
-            network.card.bands,
-            network.card.classes.join(", "),
-            run.areas.bands,
-            run.areas.classes.join(", ")
+            network.model.bands(),
+            config.classes.join(", "),
+            areas.bands,
+            areas.classes.join(", ")
         )
     }
-    let row = Row::of_card(network.card.clone())?;
+    let row = Row::of(config.clone());
     Ok((network, row))
 }

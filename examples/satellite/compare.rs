@@ -1,15 +1,15 @@
 //! Several networks, trained alike and tested on the same areas; refined there if so wished.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use anyhow::Result;
-use ocellus::satellite::{NetworkConfig, Refinement};
+use ocellus::satellite::{Config, NetworkConfig, Refinement};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     areas::{self, Area},
     baseline,
-    cli::Form,
+    cli::{Form, Settings},
     common::files,
     fitting::{self, Course, Place},
     network::{Card, Network},
@@ -23,27 +23,28 @@ pub(crate) struct Row {
     pub(crate) slug: String,
     pub(crate) name: String,
     /// None for the pixel-wise baseline.
-    pub(crate) card: Option<Card>,
+    pub(crate) config: Option<Config>,
 }
 
 impl Row {
     /// A network of this name.
     pub(crate) fn network(run: &Run, name: &str, form: Form) -> Result<Self> {
-        let card = run.card(name, form)?;
-        let config = card.config()?;
-        let small = if card.channels == 64 { String::new() } else { format!("/{}", card.channels) };
-        let authors = if card.authors { " (authors' code)" } else { "" };
-        Ok(Self {
-            slug: config.slug(),
-            name: format!("{}{small}{authors}", config.name()),
-            card: Some(card),
-        })
+        Ok(Self::of(run.config_of(name, form)?))
     }
 
-    /// A network that was saved.
-    pub(crate) fn of_card(card: Card) -> Result<Self> {
-        let config = card.config()?;
-        Ok(Self { slug: config.slug(), name: config.name(), card: Some(card) })
+    /// A network, to be trained or saved.
+    pub(crate) fn of(config: Config) -> Self {
+        let network = config.network;
+        let small = match network.channels() {
+            64 => String::new(),
+            channels => format!("/{channels}"),
+        };
+        let authors = match network {
+            NetworkConfig::Residual(residual) if residual.refining > 0 => " (authors' code)",
+            _ => "",
+        };
+        let name = format!("{}{small}{authors}", network.name());
+        Self { slug: network.slug(), name, config: Some(config) }
     }
 
     /// Logistic regression on color and texture.
@@ -51,7 +52,7 @@ impl Row {
         Self {
             slug: "logistic-regression".to_owned(),
             name: "logistic regression".to_owned(),
-            card: None,
+            config: None,
         }
     }
 }
@@ -62,6 +63,8 @@ pub(crate) struct Refined {
     /// The share that was asked for, and that of the annotated pixels.
     pub(crate) wanted: f64,
     pub(crate) share: f64,
+    /// How many blocks, or whole scenes, it is made of.
+    pub(crate) blocks: usize,
     /// On the rest of the area, before and after.
     pub(crate) before: Score,
     pub(crate) after: Score,
@@ -97,15 +100,17 @@ pub(crate) fn compare(run: &Run, rows: &[Row], refine: bool) -> Result<Vec<RowRe
 }
 
 fn one(run: &Run, row: &Row, refine: bool) -> Result<RowResult> {
-    let settings = format!("{row:?} {:?} {refine} {:?}", run.protocol, run.settings.norm);
+    let Settings { norm, statistics, weights, .. } = &run.settings;
+    let settings =
+        format!("{row:?} {:?} {refine} {norm:?} {statistics:?} {weights:?}", run.config.protocol);
     let file = run.out.join("networks").join(format!("{}.json", row.slug));
-    if run.settings.resume
+    if run.settings.common.resume
         && let Some(known) = known_result(&file, &settings)
     {
         return Ok(known);
     }
-    let result = match &row.card {
-        Some(card) => trained(run, row, card, refine, settings)?,
+    let result = match &row.config {
+        Some(config) => trained(run, row, config, refine, settings)?,
         None => baseline::result(run, row, settings)?,
     };
     files::write(&file, serde_json::to_vec(&result)?)?;
@@ -114,17 +119,13 @@ fn one(run: &Run, row: &Row, refine: bool) -> Result<RowResult> {
 
 impl RowResult {
     /// Of a network that was trained before.
-    pub(crate) fn of_saved(
-        network: &Network,
-        row: &Row,
-        areas: Vec<AreaResult>,
-        size: usize,
-    ) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn of_saved(network: &Network, row: &Row, areas: Vec<AreaResult>) -> Self {
+        let crop = network.card.config.protocol.crop;
+        Self {
             parameters: network.params.parameter_count(),
-            macs: network.card.config()?.macs(size, size),
+            macs: network.model.macs(crop, crop),
             ..Self::plain(row, String::new(), areas)
-        })
+        }
     }
 
     /// Of something that is not trained by epochs.
@@ -141,21 +142,21 @@ impl RowResult {
     }
 }
 
-fn trained(run: &Run, row: &Row, card: &Card, refine: bool, settings: String) -> Result<RowResult> {
+fn trained(
+    run: &Run,
+    row: &Row,
+    config: &Config,
+    refine: bool,
+    settings: String,
+) -> Result<RowResult> {
     let folder = run.out.join("networks").join(&row.slug);
-    let place = Place {
-        folder: Some(folder.clone()),
-        resume: run.settings.resume,
-        label: row.name.clone(),
-    };
-    let (network, course) = train(run, card, &place)?;
+    let (network, course) = train(run, config, &run.place(&row.name, Some(folder.clone())))?;
     network.save(&run.out.join("networks").join(format!("{}.safetensors", row.slug)))?;
     let areas = run.areas.test.iter().map(|area| test(run, &network, row, area, refine));
     let result = RowResult {
-        parameters: network.params.parameter_count(),
-        macs: card.config()?.macs(run.protocol.crop, run.protocol.crop),
+        settings,
         course: Some(course),
-        ..RowResult::plain(row, settings, areas.collect::<Result<_>>()?)
+        ..RowResult::of_saved(&network, row, areas.collect::<Result<_>>()?)
     };
     // The checkpoints have served; failing to remove them does no harm.
     if let Err(error) = std::fs::remove_dir_all(&folder) {
@@ -165,41 +166,48 @@ fn trained(run: &Run, row: &Row, card: &Card, refine: bool, settings: String) ->
 }
 
 /// Trains a network on the training areas.
-pub(crate) fn train(run: &Run, card: &Card, place: &Place) -> Result<(Network, Course)> {
-    let protocol = &run.protocol;
-    let samples = areas::samples(
-        &run.areas.train,
-        run.grid(),
-        protocol.crop,
-        protocol.validation_fraction,
-        &run.settings,
-    )?;
-    let single = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
-    let mut card = card.clone();
-    card.mean = single(samples.statistics.mean());
-    card.std = single(samples.statistics.std());
-    card.each_scene = samples.each_scene;
-    let network = Network::new(&card, &run.device)?;
-    if let (Some(file), NetworkConfig::Residual(_)) = (&run.settings.weights, card.config()?) {
+fn train(run: &Run, config: &Config, place: &Place) -> Result<(Network, Course)> {
+    let samples = areas::samples(&run.areas, &config.protocol, &run.settings)?;
+    let (config, data) = (config.clone(), run.areas.name.clone());
+    let card = Card { config, scale: samples.scale.clone(), data };
+    let network = Network::new(card, &run.device)?;
+    if let (Some(file), NetworkConfig::Residual(_)) =
+        (&run.settings.weights, network.card.config.network)
+    {
         network.load_encoder(file)?;
     }
-    let course = fitting::fit(&network, samples, protocol, &run.settings, place)?;
+    let course = fitting::fit(&network, samples, place)?;
     Ok((network, course))
 }
 
 /// Tests a network on an area it has not seen, then refines copies of it there.
 fn test(run: &Run, network: &Network, row: &Row, area: &Area, refine: bool) -> Result<AreaResult> {
-    let started = std::time::Instant::now();
-    let answers = scoring::answers(network, run.settings.norm, area, run.protocol.scene_tile)?;
-    let seconds = started.elapsed().as_secs_f64();
-    let classes = network.card.classes.len();
-    let score = scoring::score(area, &answers, None, classes)?;
-    keep(run, row, area, "", &answers)?;
-    let mut refined = Vec::new();
+    let (mut result, answers) = evaluate(run, network, row, area)?;
+    let protocol = &network.card.config.protocol;
     for wanted in [Refinement::small(), Refinement::large()].into_iter().filter(|_| refine) {
-        refined.push(refine_one(run, network, row, area, &answers, wanted.share)?.0);
+        let refinement = protocol.refinement.with_share(wanted.share);
+        result.refined.push(refine_one(run, network, row, area, &answers, &refinement)?.0);
     }
-    Ok(AreaResult { area: area.name.clone(), score, refined, seconds })
+    Ok(result)
+}
+
+/// Tests a network on an area as it is.
+pub(crate) fn evaluate(
+    run: &Run,
+    network: &Network,
+    row: &Row,
+    area: &Area,
+) -> Result<(AreaResult, Vec<Answer>)> {
+    let started = Instant::now();
+    let answers = scoring::answers(network, run.settings.norm, area)?;
+    keep(run, row, area, "", &answers)?;
+    let result = AreaResult {
+        area: area.name.clone(),
+        score: scoring::score(area, &answers, None, network.model.classes())?,
+        refined: Vec::new(),
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok((result, answers))
 }
 
 /// Trains a copy of the network on the annotated part, and tests it on the rest.
@@ -209,26 +217,23 @@ pub(crate) fn refine_one(
     row: &Row,
     area: &Area,
     before: &[Answer],
-    share: f64,
+    refinement: &Refinement,
 ) -> Result<(Refined, Network)> {
-    let annotated = areas::annotate(area, &run.grid(), share, run.settings.seed)?;
+    let (share, percent) = (refinement.share, 100. * refinement.share);
+    let grid = network.card.config.protocol.grid();
+    let annotated = areas::annotate(area, &grid, share, run.config.seed)?;
     let copy = network.duplicate()?;
-    let mut tiles = ocellus::data::Tiles::default();
-    for (scene, regions) in area.scenes.iter().zip(&annotated.regions) {
-        let windows = regions.tiles_within(&run.grid())?;
-        tiles.add(scene.clone(), &windows, network.card.normalize_scene(&**scene)?)?;
-    }
-    let refinement = run.protocol.refinement.with_share(share);
-    let label = format!("{}, {} refined on {:.0} %", row.name, area.name, 100. * share);
-    let place = Place { folder: None, resume: false, label };
-    let course = fitting::refine(&copy, tiles, &refinement, &run.protocol, &run.settings, &place)?;
-    let after = scoring::answers(&copy, run.settings.norm, area, run.protocol.scene_tile)?;
-    keep(run, row, area, &format!("-refined-{:.0}", 100. * share), &after)?;
-    let classes = network.card.classes.len();
+    let tiles = annotated.tiles(area, &grid, &network.card.scale)?;
+    let label = format!("{}, {} refined on {percent:.0} %", row.name, area.name);
+    let course = fitting::refine(&copy, tiles, refinement, &run.place(&label, None))?;
+    let after = scoring::answers(&copy, run.settings.norm, area)?;
+    keep(run, row, area, &format!("-refined-{percent:.0}"), &after)?;
+    let classes = network.model.classes();
     let score = |answers| scoring::score(area, answers, Some(&annotated.regions), classes);
     let refined = Refined {
         wanted: share,
         share: annotated.share,
+        blocks: annotated.regions.iter().map(|regions| regions.windows().len()).sum(),
         before: score(before)?,
         after: score(&after)?,
         seconds: course.seconds,

@@ -3,34 +3,33 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Result, bail};
-use indicatif::ProgressBar;
 use ocellus::{
-    data::{Dataset, IGNORED, Loader, LoaderConfig, PatchDraw, Sampling, Tiles},
-    losses::{CrossEntropy, Dice, Focal, Jaccard, Loss, LovaszSoftmax},
+    data::{Dataset, IGNORED, Loader, LoaderConfig, Sampling, Tiles},
+    losses::Loss,
     metrics::ConfusionMatrix,
     params::{GroupRule, ParamGroup},
-    satellite::{Protocol, Refinement},
+    satellite::Refinement,
     train::{
-        Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Observer, Per, Resume,
-        Schedule, Sgd, SgdConfig, StepDecay, StepReport, Validation, fit as train,
+        Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Per, Resume, Schedule,
+        Sgd, SgdConfig, StepDecay, Validation, fit as train,
     },
 };
 
-use crate::{
-    areas::Samples,
-    cli::{LossChoice, Settings},
-    common::progress,
-    network::Network,
-};
+use crate::{areas::Samples, common::progress::TrainingBar, network::Network};
 
 /// The building class.
 pub(crate) const POSITIVE: usize = 1;
+
+/// Sets the draws of a refinement apart from those of the training.
+const REFINEMENT: u64 = 0x7ef1;
 
 /// Where checkpoints go, and what the progress bar says.
 pub(crate) struct Place {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) resume: bool,
     pub(crate) label: String,
+    /// Whether each epoch is told.
+    pub(crate) verbose: bool,
 }
 
 /// How a training went.
@@ -42,44 +41,29 @@ pub(crate) struct Course {
 }
 
 /// Trains a network; the validation samples choose the epoch.
-pub(crate) fn fit(
-    network: &Network,
-    samples: Samples,
-    protocol: &Protocol,
-    settings: &Settings,
-    place: &Place,
-) -> Result<Course> {
-    let mut rules = vec![GroupRule::new("*")];
-    if settings.weights.is_some() && network.card.network.starts_with("prop") {
-        // What is not from the file learns faster.
-        rules = vec![
-            GroupRule::new("encoder.*"),
-            GroupRule::new("*").with_lr_scale(protocol.fresh_rate_scale),
-        ];
-    }
+pub(crate) fn fit(network: &Network, samples: Samples, place: &Place) -> Result<Course> {
+    let config = &network.card.config;
+    let protocol = &config.protocol;
+    // What does not start from published weights learns faster.
+    let fresh = config.fresh_patterns().into_iter();
+    let fresh =
+        fresh.map(|pattern| GroupRule::new(pattern).with_lr_scale(protocol.fresh_rate_scale));
+    let rules: Vec<_> = fresh.chain([GroupRule::new("*")]).collect();
     let groups = network.params.groups(&rules)?;
     let schedule = StepDecay::new(Per::Epoch, protocol.rate_period, protocol.rate_factor)?;
-    let mut config = FitConfig::new(protocol.epochs)
-        .with_seed(network.card.seed)
+    let mut fitting = FitConfig::new(protocol.epochs)
+        .with_seed(config.seed)
         .with_monitor(Monitor::validation_loss())
         .with_early_stopping(EarlyStopping::new(protocol.patience))
         .with_restore_best(true)
-        .with_setting("card", format!("{:?}", network.card))
-        .with_setting("protocol", format!("{protocol:?}"))
-        .with_setting("loss", format!("{:?}", settings.loss));
+        .with_setting("card", format!("{:?}", network.card));
     if let Some(folder) = &place.folder {
         let resume = if place.resume { Resume::IfPresent } else { Resume::Never };
-        config = config.with_folder(folder).with_resume(resume);
+        fitting = fitting.with_folder(folder).with_resume(resume);
     }
-    let work = Work {
-        network,
-        train: samples.train,
-        validation: Some(samples.validation),
-        protocol,
-        rate: protocol.learning_rate,
-        settings,
-    };
-    work.run(&config, groups, Box::new(schedule), place)
+    let rate = protocol.learning_rate;
+    let (train, validation) = (samples.train, Some(samples.validation));
+    Work { network, train, validation, rate }.run(&fitting, groups, Box::new(schedule), place)
 }
 
 /// Trains a network further on the annotated tiles of a new area, all of them, for a fixed number of
@@ -88,14 +72,11 @@ pub(crate) fn refine(
     network: &Network,
     tiles: Tiles,
     refinement: &Refinement,
-    protocol: &Protocol,
-    settings: &Settings,
     place: &Place,
 ) -> Result<Course> {
     let groups = network.params.groups(&[GroupRule::new("*")])?;
-    let config = FitConfig::new(refinement.epochs).with_seed(network.card.seed ^ 0x7ef1);
-    let rate = refinement.learning_rate;
-    let work = Work { network, train: tiles, validation: None, protocol, rate, settings };
+    let config = FitConfig::new(refinement.epochs).with_seed(network.card.config.seed ^ REFINEMENT);
+    let work = Work { network, train: tiles, validation: None, rate: refinement.learning_rate };
     work.run(&config, groups, Box::new(Constant), place)
 }
 
@@ -103,9 +84,7 @@ struct Work<'a> {
     network: &'a Network,
     train: Tiles,
     validation: Option<Tiles>,
-    protocol: &'a Protocol,
     rate: f64,
-    settings: &'a Settings,
 }
 
 impl Work<'_> {
@@ -117,22 +96,20 @@ impl Work<'_> {
         place: &Place,
     ) -> Result<Course> {
         let started = Instant::now();
-        let (protocol, network) = (self.protocol, self.network);
+        let network = self.network;
+        let settings = &network.card.config;
+        let protocol = &settings.protocol;
         let rule = SgdConfig::new(self.rate)
             .with_momentum(protocol.momentum)
             .with_weight_decay(protocol.weight_decay);
         let mut optimizer = Sgd::new(rule, groups)?;
-        let draw = PatchDraw::paper()
-            .with_size(protocol.crop)
-            .with_crop(1. - protocol.rotation as f32)
-            .with_flips(protocol.flip as f32, protocol.flip as f32);
         let batch = protocol.batch_size.min(self.train.len().max(1));
         let training = LoaderConfig::new(batch)
             .with_sampling(Sampling::Shuffled)
             .with_drop_last(true)
-            .with_patches(draw)
+            .with_patches(protocol.patches())
             .with_masks(true)
-            .with_seed(network.card.seed);
+            .with_seed(settings.seed);
         let loader = loader(self.train, &training)?;
         let checks = self.validation.filter(|tiles| !tiles.is_empty());
         if checks.is_none() && config.restore_best {
@@ -140,13 +117,9 @@ impl Work<'_> {
         }
         let still = LoaderConfig::new(protocol.batch_size).with_masks(true);
         let checks = checks.map(|tiles| self::loader(tiles, &still)).transpose()?;
-        let loss = loss(self.settings.loss);
-        let length = (loader.batches() * config.epochs) as u64;
-        let mut bar = Bar {
-            bar: progress::bar(length, &place.label),
-            label: place.label.clone(),
-            verbose: self.settings.verbose,
-        };
+        let loss = settings.loss(&network.device)?;
+        let steps = loader.batches() * config.epochs;
+        let mut bar = TrainingBar::new(steps, &place.label, "f1", place.verbose);
         let report = train(
             config,
             Learner {
@@ -162,7 +135,7 @@ impl Work<'_> {
             |_| checks.as_ref().map(|checks| validate(network, checks, loss.as_ref())).transpose(),
             &mut bar,
         )?;
-        bar.bar.finish_and_clear();
+        bar.finish();
         Ok(Course {
             best_epoch: report.best_epoch.unwrap_or(0),
             history: report.history.epochs,
@@ -183,7 +156,7 @@ fn validate(
     loss: &dyn Loss,
 ) -> Result<Validation, Box<dyn std::error::Error + Send + Sync>> {
     let (mut total, mut count) = (0., 0);
-    let mut confusion = ConfusionMatrix::new(network.card.classes.len())?;
+    let mut confusion = ConfusionMatrix::new(network.model.classes())?;
     for batch in checks.epoch(0, &network.device)? {
         let batch = batch?;
         let truth = batch.classes()?;
@@ -200,48 +173,4 @@ fn validate(
     }
     let f1 = confusion.binary(POSITIVE)?.f1().unwrap_or(0.);
     Ok(Validation::new(total / f64::from(count.max(1) as u32)).with_metric("f1", f1))
-}
-
-/// What is minimized.
-fn loss(choice: LossChoice) -> Box<dyn Loss> {
-    let ignored = i64::from(IGNORED);
-    let entropy = || CrossEntropy::default().with_ignore_index(ignored);
-    let dice = || Dice::softmax().with_ignore_index(ignored);
-    match choice {
-        LossChoice::Ce => Box::new(entropy()),
-        LossChoice::Dice => Box::new(dice()),
-        LossChoice::CeDice => Box::new((entropy().weighted(0.5), dice().weighted(0.5))),
-        LossChoice::Focal => Box::new(Focal::softmax().with_ignore_index(ignored)),
-        LossChoice::Jaccard => Box::new(Jaccard::softmax().with_ignore_index(ignored)),
-        LossChoice::Lovasz => Box::new(LovaszSoftmax::default().with_ignore_index(ignored)),
-    }
-}
-
-/// Shows steps, loss and the last validation.
-struct Bar {
-    bar: ProgressBar,
-    label: String,
-    verbose: bool,
-}
-
-impl Observer for Bar {
-    fn on_step(&mut self, report: &StepReport) {
-        self.bar.set_position(report.step as u64 + 1);
-        self.bar.set_message(format!("{}  loss {:.3}", self.label, report.loss));
-    }
-
-    fn on_epoch_end(&mut self, record: &EpochRecord, _best: bool) {
-        if self.verbose {
-            let validation = record.validation_loss.map_or(String::new(), |loss| {
-                let f1 = record.metrics.get("f1").copied().unwrap_or(f64::NAN);
-                format!(", validation loss {loss:.4}, F1 {f1:.4}")
-            });
-            eprintln!(
-                "{}: epoch {}, loss {:.4}{validation}",
-                self.label,
-                record.epoch + 1,
-                record.train_loss
-            );
-        }
-    }
 }

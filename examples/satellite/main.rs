@@ -15,6 +15,7 @@ mod overview;
 mod products;
 mod report;
 mod run;
+mod scale;
 mod scoring;
 mod segment;
 mod synthesize;
@@ -47,11 +48,5 @@ fn main() -> ExitCode {
             segment::segment(&settings, &model, &scene, &tiles)
         }
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    common::outcome::exit_code(outcome)
 }

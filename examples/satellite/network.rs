@@ -1,96 +1,35 @@
 //! A network with what it needs to be built again and to see images as in training.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use ocellus::{
     candle::{DType, Device, Tensor, Var},
-    data::{ChannelStatistics, LabeledScene, Normalize},
-    params::{LoadConfig, ParamStore, WeightFile},
-    satellite::{NetworkConfig, ResidualSegNetConfig, SegmentationNetwork},
+    data::{
+        Image, Normalize,
+        raster::{SceneSource, look_around},
+    },
+    params::{LoadConfig, ParamStore},
+    satellite::{Config, SegmentationNetwork},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Form;
+use crate::{
+    common::weights::{self, Published},
+    scale::Scale,
+};
 
 const WHERE_FROM: &str = "The weights of ResNets trained on ImageNet are published by torchvision \
 (https://download.pytorch.org/models/resnet34-b627a593.pth, for one) and, as safetensors, by timm \
 (https://huggingface.co/timm/resnet34.tv_in1k). Download those of the same depth and pass them with --weights FILE.";
 
-/// What a saved network needs to be built again; stored in its file.
+/// What is kept beside the weights of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Card {
-    /// As `prop-34`.
-    pub(crate) network: String,
-    /// Whether the proposed network is that of the authors' later code.
-    pub(crate) authors: bool,
-    pub(crate) channels: usize,
-    pub(crate) bands: usize,
-    pub(crate) classes: Vec<String>,
-    /// Whether each scene is normalized by its own mean and deviation.
-    pub(crate) each_scene: bool,
-    /// Of the training images, a value a band.
-    pub(crate) mean: Vec<f32>,
-    pub(crate) std: Vec<f32>,
-    pub(crate) seed: u64,
+    pub(crate) config: Config,
+    pub(crate) scale: Scale,
     /// What it was trained on.
     pub(crate) data: String,
-}
-
-impl Card {
-    /// A network of that name.
-    pub(crate) fn new(network: &str, form: Form, bands: usize, classes: &[String]) -> Result<Self> {
-        let card = Self {
-            network: network.to_owned(),
-            authors: form == Form::Authors,
-            channels: 64,
-            bands,
-            classes: classes.to_vec(),
-            each_scene: false,
-            mean: vec![0.; bands],
-            std: vec![1.; bands],
-            seed: 0,
-            data: String::new(),
-        };
-        card.config().map(|_| card)
-    }
-
-    /// The network's whole configuration.
-    pub(crate) fn config(&self) -> Result<NetworkConfig> {
-        let Some(config) = NetworkConfig::named(&self.network) else {
-            bail!(
-                "there is no network `{}`: choose from unet-19, unet-35, prop-18, prop-34, prop-50, \
-                 prop-101, prop-152 and prop-200",
-                self.network
-            )
-        };
-        let config = match config {
-            NetworkConfig::Residual(residual) if self.authors => {
-                ResidualSegNetConfig::authors(residual.encoder).into()
-            }
-            other => other,
-        };
-        Ok(config
-            .with_bands(self.bands)
-            .with_classes(self.classes.len())
-            .with_channels(self.channels))
-    }
-
-    /// The scale of the values that it sees; `own` are a scene's statistics.
-    pub(crate) fn normalize(
-        &self,
-        own: impl FnOnce() -> Result<ChannelStatistics>,
-    ) -> Result<Normalize> {
-        Ok(match self.each_scene {
-            true => own()?.normalize()?,
-            false => Normalize::constants(&self.mean, &self.std)?,
-        })
-    }
-
-    /// The scale of a labeled scene's values.
-    pub(crate) fn normalize_scene(&self, scene: &dyn LabeledScene) -> Result<Normalize> {
-        self.normalize(|| Ok(ChannelStatistics::of_scene(scene, None)?))
-    }
 }
 
 /// A network and its weights.
@@ -102,46 +41,46 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// With weights drawn from the card's seed.
-    pub(crate) fn new(card: &Card, device: &Device) -> Result<Self> {
-        let params = ParamStore::seeded(card.seed);
-        let model = card.config()?.build(params.var_builder(DType::F32, device))?;
-        Ok(Self { card: card.clone(), model, params, device: device.clone() })
+    /// With weights drawn from its seed.
+    pub(crate) fn new(card: Card, device: &Device) -> Result<Self> {
+        let params = ParamStore::seeded(card.config.seed);
+        card.config.frozen_patterns().iter().for_each(|pattern| params.freeze(pattern));
+        let model = card.config.network.build(params.var_builder(DType::F32, device))?;
+        Ok(Self { card, model, params, device: device.clone() })
     }
 
     /// Sets the encoder's weights to those of a ResNet's file; its first layer is fitted to the bands.
     pub(crate) fn load_encoder(&self, file: &Path) -> Result<()> {
-        if !file.is_file() {
-            bail!("no weights at {}. {WHERE_FROM}", file.display())
-        }
-        let loading = LoadConfig::default()
+        let config = LoadConfig::default()
             .with_add_prefix("encoder.")
-            .with_inflate_stem("encoder.conv1.weight")
-            .with_allow_missing(true)
-            .with_allow_unexpected(true);
-        let report = self.params.load(&WeightFile::open(file)?, &loading).with_context(|| {
-            format!("{} is damaged or another network's. {WHERE_FROM}", file.display())
-        })?;
-        let of_encoder =
-            |names: &[String]| names.iter().filter(|name| name.starts_with("encoder.")).count();
-        let (expected, loaded) = (of_encoder(&self.params.names()), of_encoder(&report.loaded));
-        if loaded != expected {
-            bail!(
-                "{} holds {loaded} of the {expected} weights of {}'s encoder: it is another \
-                 network's. {WHERE_FROM}",
-                file.display(),
-                self.model.name()
-            )
-        }
-        Ok(())
+            .with_inflate_stem("encoder.conv1.weight");
+        let what = format!("weights of {}'s encoder", self.model.name());
+        let published = Published { prefix: "encoder.", what: &what, source: WHERE_FROM };
+        published.load(&self.params, file, config)
     }
 
     /// The same weights, packed for inference.
     pub(crate) fn packed(&self) -> Result<Box<dyn SegmentationNetwork>> {
         let vb = self.params.var_builder(DType::F32, &self.device);
-        let mut model = self.card.config()?.build(vb)?;
+        let mut model = self.card.config.network.build(vb)?;
         model.pack()?;
         Ok(model)
+    }
+
+    /// At most so many parts of a scene as the network sees them.
+    pub(crate) fn views(
+        &self,
+        scene: &mut dyn SceneSource,
+        normalize: &Normalize,
+        size: usize,
+        most: u32,
+    ) -> Result<Vec<Tensor>> {
+        let mut views = Vec::new();
+        for block in look_around(scene, size as u32, most) {
+            let (image, _) = block?.into_image()?;
+            views.push(Image::stack(&[normalize.apply(image)?], &self.device)?);
+        }
+        Ok(views)
     }
 
     /// A copy of the running statistics of batch normalization.
@@ -157,7 +96,7 @@ impl Network {
 
     /// A network of its own with the same weights.
     pub(crate) fn duplicate(&self) -> Result<Self> {
-        let copy = Self::new(&self.card, &self.device)?;
+        let copy = Self::new(self.card.clone(), &self.device)?;
         let own = copy.params.tensors();
         for (name, value) in self.params.tensors() {
             if let Some(to) = own.get(&name) {
@@ -169,24 +108,17 @@ impl Network {
 
     /// Saves it with its card.
     pub(crate) fn save(&self, file: &Path) -> Result<()> {
-        let card = serde_json::to_string(&self.card)?;
-        self.params.save(file, &BTreeMap::from([("card".to_owned(), card)]))?;
-        Ok(())
+        weights::save(&self.card, &self.params, file)
     }
 
     /// Reads one that [`save`](Self::save) wrote.
     pub(crate) fn open(file: &Path, device: &Device) -> Result<Self> {
-        let weights = WeightFile::open(file)
-            .with_context(|| format!("{} is no saved network: train one first", file.display()))?;
-        let Some(card) = weights.metadata().get("card") else {
-            bail!("{} was not saved by this program: it has no card", file.display())
-        };
-        let card: Card = serde_json::from_str(card)
-            .with_context(|| format!("the card in {} is damaged", file.display()))?;
-        let params = ParamStore::seeded(card.seed);
+        let (card, saved): (Card, _) = weights::open(file)?;
+        let params = ParamStore::seeded(card.config.seed);
+        card.config.frozen_patterns().iter().for_each(|pattern| params.freeze(pattern));
         // Before the network is built: no weight is drawn, and none is in memory twice.
-        params.load(&weights, &LoadConfig::default())?;
-        let model = card.config()?.build(params.var_builder(DType::F32, device))?;
+        params.load(&saved, &LoadConfig::default())?;
+        let model = card.config.network.build(params.var_builder(DType::F32, device))?;
         params.finish_load()?;
         Ok(Self { card, model, params, device: device.clone() })
     }

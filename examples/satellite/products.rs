@@ -35,7 +35,7 @@ pub(crate) fn write(
     started: Instant,
 ) -> Result<String> {
     let info = found.scene.info().clone();
-    let mut small = Small::new(info.width, info.height, found.card.classes.len());
+    let mut small = Small::new(info.width, info.height, found.card.config.classes.len());
     let mut rasters = Rasters::create(&found, out, name)?;
     let mut polygons = Polygons::create(&found, out, name, tiles)?;
     for row in 0..found.plan.row_count() {
@@ -63,7 +63,7 @@ pub(crate) fn write(
         .with_fact("scene", format!("{}×{} pixels, {} bands", info.width, info.height, info.bands))
         .with_fact("coordinates", place.map_or("none known".into(), |epsg| format!("EPSG:{epsg}")))
         .with_fact("polygons", polygons.to_string())
-        .with_fact("network", &found.card.network)
+        .with_fact("network", found.card.config.network.name())
         .with_fact("seconds", format!("{seconds:.1}"));
     files::write(&page, viewer.to_html()?)?;
     let work = found.work;
@@ -95,7 +95,7 @@ struct Rasters {
 impl Rasters {
     fn create(found: &Found, out: &Path, name: &str) -> Result<Self> {
         let info = found.scene.info();
-        let (names, geo) = (&found.card.classes, &info.geo);
+        let (names, geo) = (&found.card.config.classes, &info.geo);
         let colors = (0..names.len()).map(|class| match color(class) {
             None => [0; 3],
             Some(Color { red, green, blue, .. }) => [red, green, blue],
@@ -135,7 +135,7 @@ struct Polygons {
 impl Polygons {
     fn create(found: &Found, out: &Path, name: &str, tiles: &Tiles) -> Result<Self> {
         let config = PolygonConfig::default()
-            .with_class_names(found.card.classes.clone())
+            .with_class_names(found.card.config.classes.clone())
             .with_min_pixels(tiles.smallest)
             .with_simplify(tiles.tolerance)
             .with_wgs84(tiles.wgs84);
@@ -213,10 +213,16 @@ impl Small {
     }
 
     fn layers(&self, card: &Card) -> Result<[ViewerLayer; 2]> {
-        let styles: Vec<_> =
-            card.classes.iter().enumerate().map(|(n, name)| (name.as_str(), color(n))).collect();
+        let styles: Vec<_> = card
+            .config
+            .classes
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (name.as_str(), color(n)))
+            .collect();
         let (width, height) = (self.width, self.classes.len() / self.width);
-        let map = format!("probability of {}", card.classes.last().map_or("", String::as_str));
+        let map =
+            format!("probability of {}", card.config.classes.last().map_or("", String::as_str));
         Ok([
             ViewerLayer::classes("classes", width, height, &self.classes, &styles)?,
             ViewerLayer::map(map, width, height, &self.probabilities, Colormap::Inferno)?,
@@ -225,6 +231,11 @@ impl Small {
 
     fn shares(&self, card: &Card) -> BTreeMap<String, f64> {
         let all = self.counts.iter().sum::<u64>().max(1) as f64;
-        card.classes.iter().cloned().zip(self.counts.iter().map(|&n| n as f64 / all)).collect()
+        card.config
+            .classes
+            .iter()
+            .cloned()
+            .zip(self.counts.iter().map(|&n| n as f64 / all))
+            .collect()
     }
 }

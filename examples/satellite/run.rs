@@ -2,70 +2,24 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use ocellus::{candle::Device, data::TileGrid, satellite::Protocol};
+use anyhow::{Result, bail};
+use ocellus::{
+    candle::Device,
+    satellite::{Config, NetworkConfig, ResidualSegNetConfig},
+};
 
 use crate::{
     areas::Areas,
-    cli::{Form, Settings},
+    cli::{ClassWeights, Form, Settings},
     common::device::device,
-    network::Card,
+    fitting::{POSITIVE, Place},
 };
-
-/// Which of the library's presets a run follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Preset {
-    Paper,
-    Practical,
-    Tiny,
-}
-
-impl Preset {
-    fn of(settings: &Settings) -> Self {
-        match (settings.paper, &settings.data) {
-            (true, _) => Self::Paper,
-            (false, Some(_)) => Self::Practical,
-            (false, None) => Self::Tiny,
-        }
-    }
-
-    /// Maps of the first layer.
-    pub(crate) fn channels(self) -> usize {
-        if self == Self::Tiny { 16 } else { 64 }
-    }
-
-    /// Sides of the synthetic areas.
-    pub(crate) fn synthetic_side(self, quick: bool) -> u32 {
-        match (self, quick) {
-            (_, true) => 384,
-            (Self::Tiny, false) => 640,
-            (Self::Paper | Self::Practical, false) => 1536,
-        }
-    }
-
-    /// How networks are trained, with the changes that the command line asks for.
-    fn protocol(self, settings: &Settings) -> Protocol {
-        let mut protocol = match self {
-            Self::Paper => Protocol::paper(),
-            Self::Practical => Protocol::practical(),
-            Self::Tiny => Protocol::tiny(),
-        };
-        if settings.quick {
-            protocol.epochs = protocol.epochs.min(2);
-            protocol.refinement.epochs = protocol.refinement.epochs.min(2);
-        }
-        protocol.epochs = settings.epochs.unwrap_or(protocol.epochs);
-        protocol.batch_size = settings.batch_size.unwrap_or(protocol.batch_size);
-        protocol.learning_rate = settings.learning_rate.unwrap_or(protocol.learning_rate);
-        protocol
-    }
-}
 
 /// One run of the program.
 pub(crate) struct Run {
     pub(crate) settings: Settings,
-    pub(crate) preset: Preset,
-    pub(crate) protocol: Protocol,
+    /// What is trained and how.
+    pub(crate) config: Config,
     pub(crate) areas: Areas,
     pub(crate) device: Device,
     pub(crate) out: PathBuf,
@@ -74,34 +28,65 @@ pub(crate) struct Run {
 impl Run {
     /// Opens the areas.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let preset = Preset::of(settings);
-        let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
-        for folder in ["networks", "maps"] {
-            std::fs::create_dir_all(out.join(folder)).with_context(|| {
-                format!("{} cannot be made: choose another --out", out.display())
-            })?;
+        let out = settings.common.out_folder(name, &["networks", "maps"])?;
+        let config = config(settings);
+        let areas = Areas::open(settings, &config.protocol)?;
+        let mut config =
+            config.with_bands(areas.bands).with_classes(areas.classes.clone(), POSITIVE);
+        config.class_weights = match &settings.class_weights {
+            None => Vec::new(),
+            Some(ClassWeights::Given(weights)) => weights.clone(),
+            Some(ClassWeights::Balanced) => areas.balancing_weights()?,
+        };
+        let device = device(&settings.common.device)?;
+        config.loss(&device)?; // Wrong weights are told before hours of training.
+        config.protocol.patches().check()?;
+        Ok(Self { settings: settings.clone(), config, areas, device, out })
+    }
+
+    /// Where a training keeps its checkpoints, and what it is called.
+    pub(crate) fn place(&self, label: &str, folder: Option<PathBuf>) -> Place {
+        let common = &self.settings.common;
+        let (resume, verbose) = (common.resume, common.verbose);
+        Place { folder, resume, label: label.to_owned(), verbose }
+    }
+
+    /// The network of that name instead of the run's own.
+    pub(crate) fn config_of(&self, name: &str, form: Form) -> Result<Config> {
+        let Some(mut network) = NetworkConfig::named(name) else {
+            bail!(
+                "there is no network `{name}`: choose from unet-19, unet-35, prop-18, prop-34, prop-50, \
+                 prop-101, prop-152 and prop-200"
+            )
+        };
+        if let (Form::Authors, NetworkConfig::Residual(residual)) = (form, network) {
+            network = ResidualSegNetConfig::authors(residual.encoder).into();
         }
-        Ok(Self {
-            settings: settings.clone(),
-            preset,
-            protocol: preset.protocol(settings),
-            areas: Areas::open(settings, preset)?,
-            device: device(&settings.device)?,
-            out,
-        })
+        let channels = self.settings.channels.unwrap_or(self.config.network.channels());
+        let network = network.with_channels(channels).with_bands(self.areas.bands);
+        Ok(self.config.clone().with_network(network))
     }
+}
 
-    /// The card of a network of this run, before it has seen the areas.
-    pub(crate) fn card(&self, network: &str, form: Form) -> Result<Card> {
-        let mut card = Card::new(network, form, self.areas.bands, &self.areas.classes)?;
-        card.channels = self.settings.channels.unwrap_or(self.preset.channels());
-        card.seed = self.settings.seed;
-        card.data.clone_from(&self.areas.name);
-        Ok(card)
+/// The preset that fits, with the changes that the command line asks for.
+fn config(settings: &Settings) -> Config {
+    let mut config = match (settings.paper, settings.data.is_empty()) {
+        (true, _) => Config::paper(),
+        (false, false) => Config::practical(),
+        (false, true) => Config::tiny(),
+    };
+    let (protocol, common) = (&mut config.protocol, &settings.common);
+    if common.quick {
+        protocol.epochs = protocol.epochs.min(2);
+        protocol.refinement.epochs = protocol.refinement.epochs.min(2);
     }
-
-    /// How scenes are cut to tiles for training.
-    pub(crate) fn grid(&self) -> TileGrid {
-        TileGrid::new(self.protocol.tile as u32, self.protocol.tile_stride as u32)
-    }
+    protocol.epochs = common.epochs.unwrap_or(protocol.epochs);
+    protocol.batch_size = common.batch_size.unwrap_or(protocol.batch_size);
+    protocol.learning_rate = common.learning_rate.unwrap_or(protocol.learning_rate);
+    protocol.objective = settings.loss;
+    *protocol = protocol.with_jitter(settings.brightness, settings.contrast, settings.color);
+    config
+        .with_pretrained(settings.weights.is_some())
+        .with_frozen_stages(settings.frozen_stages)
+        .with_seed(common.seed)
 }

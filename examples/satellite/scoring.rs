@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use ocellus::{
     candle::Tensor,
     data::{
-        IGNORED, Image, LabeledScene, Normalize, Regions, TileConfig,
+        IGNORED, LabeledScene, Regions, TileConfig,
         raster::{SampleType, SceneBlock, SceneInfo, SceneSource, Window},
     },
     layers::{NormStatistics, recalibrate, with_norm_statistics},
@@ -77,55 +77,40 @@ pub(crate) struct Answer {
 }
 
 /// Something that gives each pixel of normalized images probabilities.
-pub(crate) type Predict<'a> = dyn Fn(&Tensor) -> ocellus::candle::Result<Tensor> + 'a;
+type Predict<'a> = dyn Fn(&Tensor) -> ocellus::candle::Result<Tensor> + 'a;
 
 /// Answers for all scenes of an area.
-pub(crate) fn answers(
-    network: &Network,
-    norm: Norm,
-    area: &Area,
-    tile: usize,
-) -> Result<Vec<Answer>> {
+pub(crate) fn answers(network: &Network, norm: Norm, area: &Area) -> Result<Vec<Answer>> {
+    let tile = network.card.config.protocol.scene_tile;
     let before = network.statistics()?;
     if norm == Norm::Recalibrated {
-        let images = area.scenes.iter().map(|scene| crops(&**scene, tile, network));
-        let images = images.collect::<Result<Vec<_>>>()?.concat();
-        recalibrate(network.model.as_ref(), images.into_iter().map(Ok))?;
+        let views = area.scenes.iter().map(|scene| {
+            let normalize = scene.normalize(&network.card.scale)?;
+            network.views(&mut Unlabeled::new(scene), &normalize, tile, u32::MAX)
+        });
+        let views = views.collect::<Result<Vec<_>>>()?.concat();
+        recalibrate(network.model.as_ref(), views.into_iter().map(Ok))?;
     }
     let packed = if norm == Norm::Batch { None } else { Some(network.packed()?) };
     let predict = |x: &Tensor| match &packed {
         Some(model) => model.predict(x),
         None => with_norm_statistics(NormStatistics::Batch, || network.model.predict(x)),
     };
-    let classes = network.card.classes.len();
-    let found = area.scenes.iter().map(|scene| {
-        let normalize = network.card.normalize_scene(&**scene)?;
-        answer(&predict, classes, &normalize, scene, tile)
-    });
+    let found = area.scenes.iter().map(|scene| answer(&predict, network, scene, tile));
     let found = found.collect();
     network.restore(&before)?;
     found
 }
 
 /// The answer for one scene.
-pub(crate) fn answer(
-    predict: &Predict,
-    classes: usize,
-    normalize: &Normalize,
-    scene: &Scene,
-    tile: usize,
-) -> Result<Answer> {
-    let (width, height) = scene.size();
+fn answer(predict: &Predict, network: &Network, scene: &Scene, tile: usize) -> Result<Answer> {
+    let (width, pixels) = (scene.whole().width as usize, scene.whole().pixels() as usize);
     let config = SegmentConfig::new(TileConfig::new(tile, tile / 4));
-    let pixels = width as usize * height as usize;
-    let mut found =
-        Answer { width: width as usize, classes: vec![0; pixels], probabilities: vec![0.; pixels] };
-    let mut source = Unlabeled {
-        info: SceneInfo::new(width, height, scene.bands(), SampleType::F32),
-        scene: &**scene,
-    };
-    let segmenter = Segmenter::new(predict, classes, normalize, config)?;
-    segmenter.run(&mut source, &mut found, &mut |_, _| {})?;
+    let mut found = Answer { width, classes: vec![0; pixels], probabilities: vec![0.; pixels] };
+    let normalize = scene.normalize(&network.card.scale)?;
+    let segmenter = Segmenter::new(predict, network.model.classes(), &normalize, config)?
+        .with_device(network.device.clone());
+    segmenter.run(&mut Unlabeled::new(scene), &mut found, &mut |_, _| {})?;
     Ok(found)
 }
 
@@ -156,6 +141,14 @@ struct Unlabeled<'a> {
     scene: &'a dyn LabeledScene,
 }
 
+impl<'a> Unlabeled<'a> {
+    fn new(scene: &'a Scene) -> Self {
+        let (width, height) = scene.image.size();
+        let info = SceneInfo::new(width, height, scene.image.bands(), SampleType::F32);
+        Self { info, scene: &*scene.image }
+    }
+}
+
 impl SceneSource for Unlabeled<'_> {
     fn info(&self) -> &SceneInfo {
         &self.info
@@ -179,17 +172,16 @@ pub(crate) fn score(
     let mut boundary = BoundaryCounts::default();
     let mut objects: Option<ObjectScores> = None;
     for (n, (scene, answer)) in area.scenes.iter().zip(answers).enumerate() {
-        let (width, height) = scene.size();
-        let window = Window::new(0, 0, width, height);
+        let window = scene.whole();
         let truth: Vec<u8> =
-            scene.read_mask(window)?.data().iter().map(|&class| class as u8).collect();
+            scene.image.read_mask(window)?.data().iter().map(|&class| class as u8).collect();
         let counted = regions.map(|regions| regions[n].outside(window));
         let mut pixels = Pixels::new(&truth, &answer.classes)?.with_ignored(IGNORED);
         if let Some(counted) = &counted {
             pixels = pixels.with_valid(counted)?;
         }
         confusion.add_pixels(&pixels)?;
-        let width = width as usize;
+        let width = window.width as usize;
         let outlines = BoundaryConfig::new(positive, TOLERANCE);
         boundary.merge(&BoundaryCounts::of_image(&pixels, width, &outlines)?);
         let found = ObjectScores::of_image(&pixels, width, &ObjectConfig::new(positive))?;
@@ -200,19 +192,4 @@ pub(crate) fn score(
     }
     let Some(objects) = objects else { bail!("{}: an area without scenes", area.name) };
     Score::of(&confusion, &boundary, &objects)
-}
-
-/// Parts of a scene, normalized, all of one size where it is large.
-fn crops(scene: &dyn LabeledScene, tile: usize, network: &Network) -> Result<Vec<Tensor>> {
-    let normalize = network.card.normalize_scene(scene)?;
-    let (width, height) = scene.size();
-    let (w, h) = (width.min(tile as u32), height.min(tile as u32));
-    let mut images = Vec::new();
-    for y in (0..=height - h).step_by(h as usize) {
-        for x in (0..=width - w).step_by(w as usize) {
-            let (image, _) = scene.read(Window::new(x, y, w, h))?;
-            images.push(Image::stack(&[normalize.apply(image)?], &network.device)?);
-        }
-    }
-    Ok(images)
 }

@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use ocellus::{
     candle::{Result as TensorResult, Tensor},
     data::{
-        Blend, ChannelStatistics, Image, Normalize, TileConfig,
-        raster::{SceneConfig, SceneSource, Window, open_scene_with},
+        Blend, ChannelStatistics, Normalize, TileConfig,
+        raster::{SceneConfig, SceneSource, SelectedBands, look_around, open_scene_with},
     },
     layers::{NormStatistics, recalibrate, with_norm_statistics},
     satellite::{CrfBlock, DenseCrf, Record, SegmentConfig, SegmentationNetwork, Segmenter},
@@ -45,15 +45,14 @@ pub(crate) fn segment(
 ) -> Result<()> {
     let started = Instant::now();
     ALLOCATOR.limit(SPARE);
-    let mut network = Network::open(model, &device(&settings.device)?)?;
-    let size = u32::try_from(tiles.tile).unwrap_or(u32::MAX);
-    let mut scene = open_scene_with(scene_file, &SceneConfig::default().with_windows(size, size))?;
+    let mut network = Network::open(model, &device(&settings.common.device)?)?;
+    let mut scene = open(settings, scene_file, tiles.tile)?;
     check_bands(&network, scene.as_ref(), scene_file)?;
     let config = SegmentConfig::new(tile_config(&network, tiles)?).with_batch(tiles.tiles_at_once);
-    let normalize = network.card.normalize(|| statistics(&mut scene, tiles.tile))?;
+    let normalize = network.card.scale.normalize(|| own_scale(&mut scene, tiles.tile))?;
     if settings.norm == Norm::Recalibrated {
-        let images = sample(&mut scene, &normalize, tiles.tile, &network)?;
-        recalibrate(network.model.as_ref(), images.into_iter().map(Ok))?;
+        let views = network.views(&mut scene, &normalize, tiles.tile, RECALIBRATION_TILES)?;
+        recalibrate(network.model.as_ref(), views.into_iter().map(Ok))?;
     }
     if settings.norm != Norm::Batch {
         network.model.pack()?;
@@ -71,22 +70,21 @@ pub(crate) fn segment(
         work.set(work.get().with(network.as_ref(), x, before.elapsed())?);
         if tiles.crf { refined(&y, x) } else { Ok(y) }
     };
-    let segmenter =
-        Segmenter::new(&predict, card.classes.len(), &normalize, config)?.with_device(device);
-    let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/satellite-scene"));
-    fs::create_dir_all(&out)
-        .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
+    let classes = network.classes();
+    let segmenter = Segmenter::new(&predict, classes, &normalize, config)?.with_device(device);
+    let out = settings.common.out_folder("satellite-scene", &[])?;
     let name = scene_file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let plan = segmenter.plan(&scene)?;
     let made_of = format!(
-        "scene {}\nmodel {}\nnormalization {:?}\nCRF {}",
+        "scene {}\nbands {:?}\nmodel {}\nnormalization {:?}\nCRF {}",
         identity(scene_file)?,
+        settings.bands,
         identity(model)?,
         settings.norm,
         tiles.crf
     );
     let parts = out.join(format!("{name}.parts"));
-    let mut record = Record::open(parts, plan.clone(), card.classes.len(), &made_of)?;
+    let mut record = Record::open(parts, plan.clone(), classes, &made_of)?;
     let bar = progress::bar(plan.count() as u64, &name);
     segmenter.run(&mut scene, &mut record, &mut |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
@@ -133,12 +131,23 @@ impl Work {
     }
 }
 
+/// The scene, or the bands of it that are wished for.
+fn open(settings: &Settings, file: &Path, tile: usize) -> Result<Box<dyn SceneSource + Send>> {
+    let size = u32::try_from(tile).unwrap_or(u32::MAX);
+    let scene = open_scene_with(file, &SceneConfig::default().with_windows(size, size))?;
+    Ok(match settings.bands.as_slice() {
+        [] => scene,
+        [bands] => Box::new(SelectedBands::new(scene, &bands.0)?),
+        _ => bail!("--bands is given {} times for one scene", settings.bands.len()),
+    })
+}
+
 fn check_bands(network: &Network, scene: &dyn SceneSource, file: &Path) -> Result<()> {
-    let (has, wants) = (scene.info().bands, network.card.bands);
+    let (has, wants) = (scene.info().bands, network.model.bands());
     if has != wants {
         bail!(
-            "{} has {has} bands, the network was trained on {wants}: give a scene of the same bands, \
-             or train a network on scenes like this one",
+            "{} has {has} bands, the network was trained on {wants}: choose the same ones by \
+             --bands, or train a network on scenes like this one",
             file.display()
         )
     }
@@ -194,61 +203,17 @@ fn refined(y: &Tensor, x: &Tensor) -> TensorResult<Tensor> {
     Tensor::stack(&refined.collect::<TensorResult<Vec<_>>>()?, 0)
 }
 
-/// Mean and deviation of each band, where there is data.
-fn statistics(scene: &mut dyn SceneSource, size: usize) -> Result<ChannelStatistics> {
+/// What mean and deviation of each band say, where there is data.
+fn own_scale(scene: &mut dyn SceneSource, size: usize) -> Result<Normalize> {
     let mut statistics = ChannelStatistics::default();
-    look_around(scene, size, STATISTICS_TILES, |image, valid| {
-        Ok(statistics.add_where(&image, valid)?)
-    })?;
-    Ok(statistics)
-}
-
-/// Tiles from all over the scene, normalized.
-fn sample(
-    scene: &mut dyn SceneSource,
-    normalize: &Normalize,
-    size: usize,
-    network: &Network,
-) -> Result<Vec<Tensor>> {
-    let mut images = Vec::new();
-    look_around(scene, size, RECALIBRATION_TILES, |image, _| {
-        images.push(Image::stack(&[normalize.apply(image)?], &network.device)?);
-        Ok(())
-    })?;
-    Ok(images)
-}
-
-/// Visits at most so many tiles, evenly from all over the scene, each at least half full of data.
-fn look_around(
-    scene: &mut dyn SceneSource,
-    size: usize,
-    count: u32,
-    mut visit: impl FnMut(Image, &[bool]) -> Result<()>,
-) -> Result<()> {
-    let (width, height) = (scene.info().width, scene.info().height);
-    let (w, h) = (width.min(size as u32), height.min(size as u32));
-    // No more than cover it.
-    let most = |length: u32, tile: u32| length.div_ceil(tile);
-    let side = (f64::from(count).sqrt() as u32).max(1);
-    let (columns, rows) = (side.min(most(width, w)), side.min(most(height, h)));
-    let at = |n: u32, of: u32, room: u32| {
-        (u64::from(room) * u64::from(n) / u64::from(of.max(2) - 1)) as u32
-    };
-    let mut visited = 0;
-    for n in 0..columns * rows {
-        let (x, y) = (at(n % columns, columns, width - w), at(n / columns, rows, height - h));
-        let block = scene.read(Window::new(x, y, w, h))?;
-        let valid = block.valid.iter().filter(|valid| **valid).count();
-        if 2 * valid >= block.valid.len() {
-            let image = Image::new(block.bands, h as usize, w as usize, block.data)?;
-            visit(image, &block.valid)?;
-            visited += 1;
-        }
+    for block in look_around(scene, size as u32, STATISTICS_TILES) {
+        let (image, valid) = block?.into_image()?;
+        statistics.add_where(&image, &valid)?;
     }
-    if visited == 0 {
+    if statistics.mean().is_empty() {
         bail!("no part of the scene that was looked at is half full of data")
     }
-    Ok(())
+    Ok(statistics.normalize()?)
 }
 
 /// Path, size and time of a file: what a run that is taken up again must not find changed.

@@ -51,7 +51,7 @@
 //! | [`write_split`], [`read_split`], [`named_folds`] | Splits as CSV, for the record |
 //! | [`ScenePairs`], [`PairSet`], [`PairFiles`] | Folders of scenes with masks, cities held apart |
 //! | [`LabeledScene`], [`LabeledImage`], [`ScenePair`], [`MaskCoding`], [`IGNORED`] | Scenes with a class for every pixel |
-//! | [`TileGrid`], [`Regions`], [`Validation`], [`Refinement`] | Training tiles, and disjoint regions for validation or refinement |
+//! | [`TileGrid`], [`Regions`], [`Validation`], [`AnnotatedBlocks`] | Training tiles, and disjoint regions for validation or refinement |
 //! | [`Tiles`], [`TilePreparation`], [`PreparedTiles`], [`StatisticsOf`] | Tiles of many scenes as a data set, normalized |
 //! | [`PatchDraw`], [`Turn`], [`Sampler`], [`Jitter`] | Samples cut from tiles, turned, mirrored |
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
@@ -93,8 +93,9 @@ pub use readers::{
     NearDuplicates, Octa500, OctaIqa, PairFiles, PairSet, Sample, SampleSet, ScenePairs,
 };
 pub use samples::{
-    IGNORED, Jitter, LabeledImage, LabeledScene, MaskCoding, PatchDraw, PreparedTiles, Refinement,
-    Regions, Sampler, ScenePair, StatisticsOf, TileGrid, TilePreparation, Tiles, Turn, Validation,
+    AnnotatedBlocks, IGNORED, Jitter, LabeledImage, LabeledScene, MaskCoding, PatchDraw,
+    PreparedTiles, Regions, Sampler, ScenePair, StatisticsOf, TileGrid, TilePreparation, Tiles,
+    Turn, Validation,
 };
 pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
 pub use tiles::{Blend, PartWriter, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

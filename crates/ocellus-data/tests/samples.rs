@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ocellus_data::{
-    Augment, ChannelStatistics, Dataset, IGNORED, Image, Jitter, LabeledImage, LabeledScene,
-    Loader, LoaderConfig, PatchDraw, PreparedTiles, Refinement, Regions, Sampler, Sampling,
+    AnnotatedBlocks, Augment, ChannelStatistics, Dataset, IGNORED, Image, Jitter, LabeledImage,
+    LabeledScene, Loader, LoaderConfig, PatchDraw, PreparedTiles, Regions, Sampler, Sampling,
     StatisticsOf, TileGrid, TilePreparation, Tiles, Turn, Validation,
     raster::Window,
     synthetic::{Landscape, Sensor},
@@ -118,17 +118,18 @@ fn validation_samples_both_textures_by_their_share() {
 }
 
 #[test]
-fn refinement_takes_its_share_in_compact_blocks_without_looking_at_the_truth() {
+fn annotation_takes_its_share_in_compact_blocks_without_looking_at_the_truth() {
     let scene = halves(600, 400, 1., 0.);
     let (image, _) = scene.read(Window::new(0, 0, 600, 400)).unwrap();
     let blind = LabeledImage::new("b", image, &Image::filled(1, 400, 600, 0.).unwrap()).unwrap();
-    for refinement in [Refinement::small(), Refinement::large(), Refinement::new(0.3, 7)] {
+    for blocks in [AnnotatedBlocks::small(), AnnotatedBlocks::large(), AnnotatedBlocks::new(0.3, 7)]
+    {
         for seed in 0..10 {
-            let refinement = refinement.with_seed(seed);
-            let regions = refinement.choose(&scene).unwrap();
-            assert_eq!(regions, refinement.choose(&blind).unwrap());
-            assert_eq!(regions.windows().len(), refinement.blocks);
-            assert!((regions.share() / refinement.share - 1.).abs() < 0.02, "{}", regions.share());
+            let blocks = blocks.with_seed(seed);
+            let regions = blocks.choose(&scene).unwrap();
+            assert_eq!(regions, blocks.choose(&blind).unwrap());
+            assert_eq!(regions.windows().len(), blocks.blocks);
+            assert!((regions.share() / blocks.share - 1.).abs() < 0.02, "{}", regions.share());
             for block in regions.windows() {
                 assert!(block.width.abs_diff(block.height) <= 2, "{block:?}");
             }
@@ -358,9 +359,9 @@ fn says_what_does_not_fit() {
     let message = |validation: Validation| validation.choose(&scene).unwrap_err().to_string();
     assert!(message(Validation::new(80)).contains("no two blocks of 80"));
     assert!(message(Validation::new(20).with_share(1.)).contains("a share of 1"));
-    let error = Refinement::new(0.9, 5).choose(&scene).unwrap_err().to_string();
+    let error = AnnotatedBlocks::new(0.9, 5).choose(&scene).unwrap_err().to_string();
     assert!(error.contains("do not make 5 blocks"), "{error}");
-    assert!(Refinement::new(0.1, 0).choose(&scene).is_err());
+    assert!(AnnotatedBlocks::new(0.1, 0).choose(&scene).is_err());
 
     let overlap = vec![Window::new(0, 0, 9, 9), Window::new(8, 8, 9, 9)];
     assert!(Regions::new(90, 90, overlap).unwrap_err().to_string().contains("share pixels"));

@@ -27,13 +27,14 @@
 //! | [`ResidualSegNet`], [`ResidualSegNetConfig`] | the proposed network, at every depth of Table I, as the paper has it and as the authors' later code |
 //! | [`UNet`], [`UNetConfig`] | the reference, U-Net(19) and U-Net(35) |
 //! | [`SegmentationNetwork`], [`NetworkConfig`] | either of them, for training, inference and tables |
-//! | [`Config`] | what is trained: [`Config::paper`], [`Config::practical`], [`Config::tiny`] |
-//! | [`Protocol`], [`Refinement`] | how: tiles, samples, descent, refinement; the paper's, and two that cost less |
+//! | [`Config`] | what is trained and how: [`Config::paper`], [`Config::practical`], [`Config::tiny`]; it goes with a network into its file |
+//! | [`Protocol`], [`Refinement`] | tiles, samples, descent, refinement; the paper's, and two that cost less |
+//! | [`Objective`] | the loss: cross-entropy, or one that favors a rare class |
 //! | [`Segmenter`], [`SegmentConfig`], [`PieceSink`], [`ScenePiece`] | scenes of any size, tile by tile, in bounded memory |
 //! | [`Record`], [`Classified`] | what is segmented of a scene, on disk: a killed run goes on |
 //! | [`DenseCrf`], [`Compatibility`], [`KernelNormalization`] | refines probabilities by a fully connected conditional random field |
 //! | [`CrfBlock`] | the image, or block of a scene, that it looks at |
-//! | [`TABLE_2`], [`TABLE_3`], [`AREAS`], [`AreaScore`] | the published results |
+//! | [`TABLE_2`], [`TABLE_3`], [`PublishedRow`], [`AREAS`], [`AreaScore`] | the published results |
 //!
 //! # Features
 //!
@@ -44,8 +45,11 @@ mod crf;
 mod error;
 mod mirror;
 mod network_config;
+mod objective;
 mod protocol;
+mod published;
 mod reach;
+mod refinement;
 mod residual;
 mod scene;
 mod segmentation_network;
@@ -57,10 +61,13 @@ pub use config::Config;
 pub use crf::{AppearanceFilter, Compatibility, CrfBlock, DenseCrf, KernelNormalization};
 pub use error::{Error, Result};
 pub use network_config::NetworkConfig;
-pub use protocol::{Protocol, Refinement};
+pub use objective::Objective;
+pub use protocol::Protocol;
+pub use published::{AREAS, AreaScore, PublishedRow};
+pub use refinement::Refinement;
 pub use residual::{ResidualSegNet, ResidualSegNetConfig};
 pub use scene::{Classified, NO_DATA, PieceSink, Record, ScenePiece, SegmentConfig, Segmenter};
 pub use segmentation_network::SegmentationNetwork;
-pub use table_2::{AREAS, AreaScore, TABLE_2, Table2Row};
-pub use table_3::{TABLE_3, Table3Row};
+pub use table_2::TABLE_2;
+pub use table_3::TABLE_3;
 pub use unet::{UNet, UNetConfig};

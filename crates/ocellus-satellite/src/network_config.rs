@@ -1,6 +1,7 @@
 use candle_core::Result;
 use candle_nn::VarBuilder;
 use ocellus_backbones::ResNetConfig;
+use serde::{Deserialize, Serialize};
 
 use crate::{ResidualSegNet, ResidualSegNetConfig, SegmentationNetwork, UNet, UNetConfig};
 
@@ -15,7 +16,7 @@ use crate::{ResidualSegNet, ResidualSegNetConfig, SegmentationNetwork, UNet, UNe
 /// assert_eq!((config.bands(), config.classes(), config.stride()), (4, 2, 32));
 /// assert_eq!(config.with_channels(16).name(), "Prop-34");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum NetworkConfig {
     /// The proposed network.
@@ -115,6 +116,15 @@ impl NetworkConfig {
         match self {
             Self::Residual(config) => config.bands(),
             Self::UNet(config) => config.bands,
+        }
+    }
+
+    /// The maps at the finest scale.
+    #[must_use]
+    pub const fn channels(&self) -> usize {
+        match self {
+            Self::Residual(config) => config.encoder.channels,
+            Self::UNet(config) => config.channels,
         }
     }
 

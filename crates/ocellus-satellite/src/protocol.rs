@@ -1,57 +1,7 @@
-/// How a trained network is refined on part of a new scene.
-///
-/// # Examples
-///
-/// ```
-/// use ocellus_satellite::Refinement;
-///
-/// assert_eq!((Refinement::small().share, Refinement::large().share), (0.07, 0.15));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Refinement {
-    /// The share of the scene that is annotated; the rest is evaluated.
-    pub share: f64,
-    /// The learning rate.
-    pub learning_rate: f64,
-    /// Passes over the annotated part.
-    pub epochs: usize,
-}
+use ocellus_data::{Jitter, PatchDraw, TileGrid};
+use serde::{Deserialize, Serialize};
 
-impl Refinement {
-    /// "About 7 percent (small)" at a rate of 10⁻⁴ for 100 epochs.
-    #[must_use]
-    pub const fn small() -> Self {
-        Self { share: 0.07, learning_rate: 1e-4, epochs: 100 }
-    }
-
-    /// "15 percent (large)".
-    #[must_use]
-    pub const fn large() -> Self {
-        Self { share: 0.15, ..Self::small() }
-    }
-
-    /// Sets the share of the scene that is annotated.
-    #[must_use]
-    pub const fn with_share(mut self, share: f64) -> Self {
-        self.share = share;
-        self
-    }
-
-    /// Sets the learning rate.
-    #[must_use]
-    pub const fn with_learning_rate(mut self, learning_rate: f64) -> Self {
-        self.learning_rate = learning_rate;
-        self
-    }
-
-    /// Sets the passes over the annotated part.
-    #[must_use]
-    pub const fn with_epochs(mut self, epochs: usize) -> Self {
-        self.epochs = epochs;
-        self
-    }
-}
+use crate::{Objective, Refinement};
 
 /// How a network is trained and used: plain numbers, for the program that owns the training loop.
 ///
@@ -64,9 +14,11 @@ impl Refinement {
 /// assert_eq!((paper.tile, paper.tile_stride, paper.crop), (364, 120, 256));
 /// assert_eq!((paper.learning_rate, paper.momentum, paper.batch_size), (0.005, 0.9, 8));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Protocol {
+    /// What is minimized.
+    pub objective: Objective,
     /// Side of the tiles that training images are cut into.
     pub tile: usize,
     /// From one tile to the next.
@@ -77,6 +29,12 @@ pub struct Protocol {
     pub rotation: f64,
     /// The probability of a flip, of either kind.
     pub flip: f64,
+    /// The greatest change of a sample's brightness, in standard deviations of its bands.
+    pub brightness: f64,
+    /// The greatest change of its contrast.
+    pub contrast: f64,
+    /// The greatest change of both in each band on its own.
+    pub color: f64,
     /// The share of each training image that is held apart for validation.
     pub validation_fraction: f64,
     /// Samples a step.
@@ -116,15 +74,20 @@ impl Protocol {
     /// - "Training ends when the cost on the validation set stops decreasing": after 30 epochs without
     ///   a better one, and 120 at the most.
     /// - Equation 1 sums over pixels; the rate of 0.005 goes with the mean.
+    /// - No change of brightness, contrast or color, as the paper found "marginal gains" only.
     /// - The encoder starts from random weights; where it does not, others get ten times its rate.
     #[must_use]
     pub const fn paper() -> Self {
         Self {
+            objective: Objective::CrossEntropy,
             tile: 364,
             tile_stride: 120,
             crop: 256,
             rotation: 0.5,
             flip: 0.5,
+            brightness: 0.,
+            contrast: 0.,
+            color: 0.,
             validation_fraction: 0.2,
             batch_size: 8,
             epochs: 120,
@@ -173,6 +136,44 @@ impl Protocol {
             refinement: Refinement::small().with_learning_rate(2e-3).with_epochs(40),
             ..Self::paper()
         }
+    }
+
+    /// The tiles that training images are cut into.
+    #[must_use]
+    pub const fn grid(&self) -> TileGrid {
+        TileGrid::new(self.tile as u32, self.tile_stride as u32)
+    }
+
+    /// How a tile gives a sample.
+    ///
+    /// ```
+    /// use ocellus_data::PatchDraw;
+    /// use ocellus_satellite::Protocol;
+    ///
+    /// assert_eq!(Protocol::paper().patches(), PatchDraw::paper());
+    /// ```
+    #[must_use]
+    pub const fn patches(&self) -> PatchDraw {
+        let jitter = Jitter::new(self.brightness as f32, self.contrast as f32, self.color as f32);
+        PatchDraw::paper()
+            .with_size(self.crop)
+            .with_crop(1. - self.rotation as f32)
+            .with_flips(self.flip as f32, self.flip as f32)
+            .with_jitter(jitter)
+    }
+
+    /// Sets what is minimized.
+    #[must_use]
+    pub const fn with_objective(mut self, objective: Objective) -> Self {
+        self.objective = objective;
+        self
+    }
+
+    /// Sets the greatest changes of a sample's brightness, contrast and color.
+    #[must_use]
+    pub const fn with_jitter(mut self, brightness: f64, contrast: f64, color: f64) -> Self {
+        (self.brightness, self.contrast, self.color) = (brightness, contrast, color);
+        self
     }
 
     /// Sets tiles, their stride and the samples that they give.

@@ -2,6 +2,8 @@ use std::fmt::Debug;
 
 use candle_core::{ModuleT, Result, Tensor, bail};
 
+use crate::NetworkConfig;
+
 /// A network that gives each pixel of an image the logits of its classes.
 ///
 /// `forward_t` takes images `(batch, bands, height, width)` of **any** size and gives logits
@@ -35,18 +37,29 @@ use candle_core::{ModuleT, Result, Tensor, bail};
 /// meantime, build the network with all its weights frozen (`ParamStore::freeze("*")`): in a forward
 /// pass, it then holds what it still needs, and no more.
 pub trait SegmentationNetwork: ModuleT + Debug + Send + Sync {
+    /// Which network it is, with its settings.
+    fn config(&self) -> NetworkConfig;
+
     /// The name as the paper's tables have it: `Prop-34`, `U-Net(19)`.
-    fn name(&self) -> String;
+    fn name(&self) -> String {
+        self.config().name()
+    }
 
     /// Bands of the images.
-    fn bands(&self) -> usize;
+    fn bands(&self) -> usize {
+        self.config().bands()
+    }
 
     /// How many classes a pixel may have.
-    fn classes(&self) -> usize;
+    fn classes(&self) -> usize {
+        self.config().classes()
+    }
 
     /// Pixels from one position of the coarsest features to the next: where offsets and sizes of
     /// tiles are multiples of it, tiles and scene are computed on one grid.
-    fn stride(&self) -> usize;
+    fn stride(&self) -> usize {
+        self.config().stride()
+    }
 
     /// The side r of the square around a pixel that holds all that its logits depend on.
     ///
@@ -54,10 +67,14 @@ pub trait SegmentationNetwork: ModuleT + Debug + Send + Sync {
     /// would be in the whole scene, if offset and size of the tile are multiples of
     /// [`stride`](Self::stride) (and batch normalization uses its running statistics). It bounds the
     /// influence: most of it comes from much nearer.
-    fn receptive_field(&self) -> usize;
+    fn receptive_field(&self) -> usize {
+        self.config().receptive_field()
+    }
 
     /// Multiply-accumulates of one image of that size in all convolutions, padding included.
-    fn macs(&self, height: usize, width: usize) -> u64;
+    fn macs(&self, height: usize, width: usize) -> u64 {
+        self.config().macs(height, width)
+    }
 
     /// Folds and packs all it can for inference. Parameters that change later have no effect, and
     /// training is an error from here on.

@@ -1,73 +1,7 @@
-use crate::NetworkConfig;
+use crate::PublishedRow;
 
-/// The three areas that the paper tests on.
-pub const AREAS: [&str; 3] = ["D12", "D19", "D22"];
-
-/// What a network reaches on an area, in percent.
-///
-/// # Examples
-///
-/// ```
-/// use ocellus_satellite::AreaScore;
-///
-/// let mean = AreaScore::mean(&[AreaScore::new(60., 90.), AreaScore::new(70., 95.)]);
-/// assert_eq!((mean.f1, mean.accuracy), (65., 92.5));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct AreaScore {
-    /// F1 of the buildings.
-    pub f1: f64,
-    /// The share of the pixels that are right.
-    pub accuracy: f64,
-}
-
-impl AreaScore {
-    /// Those two, in percent.
-    #[must_use]
-    pub const fn new(f1: f64, accuracy: f64) -> Self {
-        Self { f1, accuracy }
-    }
-
-    /// The mean over areas; of none, NaN.
-    #[must_use]
-    pub fn mean(scores: &[Self]) -> Self {
-        let mean = |of: fn(&Self) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;
-        Self { f1: mean(|score| score.f1), accuracy: mean(|score| score.accuracy) }
-    }
-}
-
-/// A row of the paper's Table II: a network, never shown the three areas.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Table2Row {
-    /// The network's name as printed.
-    pub name: &'static str,
-    /// Its scores on the [`AREAS`].
-    pub areas: [AreaScore; 3],
-}
-
-impl Table2Row {
-    /// The network.
-    #[must_use]
-    pub fn network(&self) -> Option<NetworkConfig> {
-        NetworkConfig::named(self.name)
-    }
-
-    /// The mean over the areas.
-    #[must_use]
-    pub fn mean(&self) -> AreaScore {
-        AreaScore::mean(&self.areas)
-    }
-}
-
-pub(crate) const fn areas(figures: [f64; 6]) -> [AreaScore; 3] {
-    let [f12, a12, f19, a19, f22, a22] = figures;
-    [AreaScore::new(f12, a12), AreaScore::new(f19, a19), AreaScore::new(f22, a22)]
-}
-
-const fn row(name: &'static str, figures: [f64; 6]) -> Table2Row {
-    Table2Row { name, areas: areas(figures) }
+const fn row(name: &'static str, figures: [f64; 6]) -> PublishedRow {
+    PublishedRow::new(name, None, figures)
 }
 
 /// Table II as printed, but for its means, which [`Table2Row::mean`] computes: the printed ones are cut
@@ -79,7 +13,7 @@ const fn row(name: &'static str, figures: [f64; 6]) -> Table2Row {
 /// let best = TABLE_2.iter().max_by(|a, b| a.mean().f1.total_cmp(&b.mean().f1)).unwrap();
 /// assert_eq!(best.name, "Prop-152");
 /// ```
-pub const TABLE_2: [Table2Row; 8] = [
+pub const TABLE_2: [PublishedRow; 8] = [
     row("U-Net(19)", [58.17, 94.10, 61.37, 92.10, 64.23, 96.85]),
     row("U-Net(35)", [59.16, 94.12, 61.17, 93.12, 66.32, 97.77]),
     row("Prop-18", [57.08, 93.87, 63.58, 92.89, 67.75, 97.54]),

@@ -1,35 +1,4 @@
-use crate::table_2::{AreaScore, areas};
-use crate::{NetworkConfig, Refinement};
-
-/// A row of the paper's Table III: a network, as it was trained or refined on part of each area.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Table3Row {
-    /// The network's name, as Table II prints it.
-    pub name: &'static str,
-    /// How it was refined, if it was.
-    pub refinement: Option<Refinement>,
-    /// Its scores on the [`AREAS`](crate::AREAS), on what of them it was not refined on.
-    pub areas: [AreaScore; 3],
-}
-
-impl Table3Row {
-    /// The network.
-    #[must_use]
-    pub fn network(&self) -> Option<NetworkConfig> {
-        NetworkConfig::named(self.name)
-    }
-
-    /// The mean over the areas.
-    #[must_use]
-    pub fn mean(&self) -> AreaScore {
-        AreaScore::mean(&self.areas)
-    }
-}
-
-const fn row(name: &'static str, refinement: Option<Refinement>, figures: [f64; 6]) -> Table3Row {
-    Table3Row { name, refinement, areas: areas(figures) }
-}
+use crate::{PublishedRow, Refinement};
 
 /// Table III: the scores as printed, without its gains and means, of which some are misprints: of the
 /// smaller refinement of Prop-152 on D22 the gains, +3.33 and +0.02, should be +2.87 and +0.12, and so
@@ -42,13 +11,29 @@ const fn row(name: &'static str, refinement: Option<Refinement>, figures: [f64; 
 /// let gain = TABLE_3[1].mean().f1 - TABLE_3[0].mean().f1;
 /// assert_eq!(format!("{gain:+.2}"), "+2.93");
 /// ```
-pub const TABLE_3: [Table3Row; 6] = [
-    row("Prop-152", None, [67.72, 94.70, 68.01, 93.61, 72.93, 97.91]),
-    row("Prop-152", Some(Refinement::small()), [70.46, 94.77, 71.18, 94.15, 75.80, 98.03]),
-    row("Prop-152", Some(Refinement::large()), [74.70, 95.40, 73.40, 94.16, 77.24, 98.24]),
-    row("U-Net(19)", None, [58.17, 94.10, 61.37, 92.10, 64.23, 96.85]),
-    row("U-Net(19)", Some(Refinement::small()), [67.70, 94.46, 68.97, 93.95, 64.40, 96.87]),
-    row("U-Net(19)", Some(Refinement::large()), [73.90, 95.48, 71.78, 94.13, 73.10, 97.91]),
+pub const TABLE_3: [PublishedRow; 6] = [
+    PublishedRow::new("Prop-152", None, [67.72, 94.70, 68.01, 93.61, 72.93, 97.91]),
+    PublishedRow::new(
+        "Prop-152",
+        Some(Refinement::small()),
+        [70.46, 94.77, 71.18, 94.15, 75.80, 98.03],
+    ),
+    PublishedRow::new(
+        "Prop-152",
+        Some(Refinement::large()),
+        [74.70, 95.40, 73.40, 94.16, 77.24, 98.24],
+    ),
+    PublishedRow::new("U-Net(19)", None, [58.17, 94.10, 61.37, 92.10, 64.23, 96.85]),
+    PublishedRow::new(
+        "U-Net(19)",
+        Some(Refinement::small()),
+        [67.70, 94.46, 68.97, 93.95, 64.40, 96.87],
+    ),
+    PublishedRow::new(
+        "U-Net(19)",
+        Some(Refinement::large()),
+        [73.90, 95.48, 71.78, 94.13, 73.10, 97.91],
+    ),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::{Error, Result};
+use crate::{Error, Image, Result};
 
 /// A rectangle of a scene, in pixels from its upper left corner.
 ///
@@ -142,6 +142,28 @@ impl SceneBlock {
     #[must_use]
     pub fn band(&self, band: usize) -> Option<&[f32]> {
         self.data.chunks_exact(self.valid.len()).nth(band)
+    }
+
+    /// The values as an image, 0 where a pixel holds no data, and which pixels hold data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ocellus_data::raster::{SceneBlock, Window};
+    ///
+    /// let block = SceneBlock::new(Window::new(0, 0, 2, 1), 1, vec![7., f32::NAN], None)?;
+    /// let (image, valid) = block.into_image()?;
+    /// assert_eq!((image.data(), valid), (&[7., 0.][..], vec![true, false]));
+    /// # Ok::<(), ocellus_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the block was changed to hold another number of values than its window has.
+    pub fn into_image(mut self) -> Result<(Image, Vec<bool>)> {
+        self.fill_invalid(0.);
+        let (height, width) = (self.window.height as usize, self.window.width as usize);
+        Ok((Image::new(self.bands, height, width, self.data)?, self.valid))
     }
 
     /// Puts `value` into every band of the pixels that hold no data, for code that cannot do with

@@ -116,18 +116,18 @@ impl Validation {
 /// # Examples
 ///
 /// ```
-/// use ocellus_data::{Refinement, synthetic::Landscape};
+/// use ocellus_data::{AnnotatedBlocks, synthetic::Landscape};
 ///
 /// let scene = Landscape::new(700, 500, 3);
-/// for (refinement, share) in [(Refinement::small(), 0.07), (Refinement::large(), 0.15)] {
-///     let regions = refinement.with_seed(5).choose(&scene)?;
+/// for (blocks, share) in [(AnnotatedBlocks::small(), 0.07), (AnnotatedBlocks::large(), 0.15)] {
+///     let regions = blocks.with_seed(5).choose(&scene)?;
 ///     assert!((regions.share() - share).abs() < 0.002, "{}", regions.share());
 /// }
 /// # Ok::<(), ocellus_data::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Refinement {
+pub struct AnnotatedBlocks {
     /// Share of the scene.
     pub share: f64,
     /// Number of blocks that it is made of.
@@ -136,7 +136,7 @@ pub struct Refinement {
     pub seed: u64,
 }
 
-impl Refinement {
+impl AnnotatedBlocks {
     /// This share of a scene, in so many blocks.
     #[must_use]
     pub const fn new(share: f64, blocks: usize) -> Self {

@@ -8,7 +8,7 @@ mod scene;
 mod statistics;
 mod tiles;
 
-pub use choice::{Refinement, Validation};
+pub use choice::{AnnotatedBlocks, Validation};
 pub use grid::TileGrid;
 pub use pair::{MaskCoding, ScenePair};
 pub use patch::{Jitter, PatchDraw, Sampler, Turn};

@@ -5,8 +5,7 @@ use std::{
 
 use crate::{
     Error, IGNORED, Image, LabeledScene, Result,
-    raster::{SampleType, SceneBlock, SceneSource, Window, open_scene},
-    samples::scene::image_of,
+    raster::{SampleType, SceneBlock, SceneSource, SelectedBands, Window, open_scene},
 };
 
 /// How a mask file says what a pixel is.
@@ -76,6 +75,7 @@ impl MaskCoding {
 /// assert_eq!((pair.size(), pair.bands()), ((30, 20), 3));
 /// let (image, mask) = pair.read(Window::new(4, 4, 2, 1))?;
 /// assert_eq!((image.data()[0], mask.data()), (102., &[1., 1.][..]));
+/// assert_eq!(pair.with_bands(&[2, 0])?.bands(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct ScenePair {
@@ -136,6 +136,18 @@ impl ScenePair {
         })
     }
 
+    /// Keeps these bands alone, counted from 0, in this order.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, or the scene has no band of a number.
+    pub fn with_bands(mut self, bands: &[usize]) -> Result<Self> {
+        let image = self.image.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.image = Mutex::new(Box::new(SelectedBands::new(image, bands)?));
+        self.bands = bands.len();
+        Ok(self)
+    }
+
     fn classes(&self, block: &SceneBlock) -> Result<Image> {
         let pixels = block.valid.len();
         let (height, width) = (block.window.height as usize, block.window.width as usize);
@@ -188,12 +200,13 @@ impl LabeledScene for ScenePair {
     fn read(&self, window: Window) -> Result<(Image, Image)> {
         let mut mask = self.read_mask(window)?;
         let block = self.image.lock().unwrap_or_else(PoisonError::into_inner).read(window)?;
-        for (class, valid) in mask.data_mut().iter_mut().zip(&block.valid) {
+        let (image, valid) = block.into_image()?;
+        for (class, valid) in mask.data_mut().iter_mut().zip(valid) {
             if !valid {
                 *class = IGNORED as f32;
             }
         }
-        Ok((image_of(block)?, mask))
+        Ok((image, mask))
     }
 
     fn read_mask(&self, window: Window) -> Result<Image> {

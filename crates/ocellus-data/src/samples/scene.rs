@@ -1,8 +1,4 @@
-use crate::{
-    Error, Image, Result,
-    raster::{SceneBlock, Window},
-    synthetic::Landscape,
-};
+use crate::{Error, Image, Result, raster::Window, synthetic::Landscape};
 
 /// The class of pixels that count for nothing: those without data, or that nobody labeled. Give it
 /// to the loss as the class to ignore.
@@ -177,11 +173,4 @@ pub(crate) fn require_within(window: Window, size: (u32, u32), name: &str) -> Re
             window.width, window.height, window.x, window.y, size.0, size.1
         ))),
     }
-}
-
-/// The image of a block, zero where it holds no data.
-pub(crate) fn image_of(mut block: SceneBlock) -> Result<Image> {
-    block.fill_invalid(0.);
-    let (height, width) = (block.window.height as usize, block.window.width as usize);
-    Image::new(block.bands, height, width, block.data)
 }

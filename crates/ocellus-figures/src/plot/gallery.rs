@@ -55,6 +55,7 @@ impl Tile {
 #[derive(Clone, Debug)]
 pub struct GalleryPlot {
     columns: usize,
+    side: f64,
     title: String,
     tiles: Vec<Tile>,
 }
@@ -69,7 +70,14 @@ impl GalleryPlot {
     /// At most `columns` images in a row.
     #[must_use]
     pub fn new(columns: usize) -> Self {
-        Self { columns, title: String::new(), tiles: Vec::new() }
+        Self { columns, side: SIDE, title: String::new(), tiles: Vec::new() }
+    }
+
+    /// Sets the longer side of an image; 160 by default.
+    #[must_use]
+    pub fn with_side(mut self, side: f64) -> Self {
+        self.side = side;
+        self
     }
 
     /// Sets the title.
@@ -93,6 +101,10 @@ impl GalleryPlot {
             let (what, remedy) = ("the gallery", "give 1 to 1000 images and at least 1 column");
             return Err(Error::Setting { what, value, remedy });
         }
+        if !(16.0..=4096.0).contains(&self.side) {
+            let (what, value) = ("the side of an image of the gallery", self.side.to_string());
+            return Err(Error::Setting { what, value, remedy: "give 16 to 4096" });
+        }
         Ok(())
     }
 
@@ -104,8 +116,7 @@ impl GalleryPlot {
     /// As [`draw`](Self::draw).
     pub fn draw_tiles(&self) -> Result<Vec<Figure>> {
         self.check()?;
-        let alone =
-            |tile: &Tile| Self { columns: 1, title: String::new(), tiles: vec![tile.clone()] };
+        let alone = |tile: &Tile| Self::new(1).with_side(self.side).with_tile(tile.clone());
         self.tiles.iter().map(|tile| alone(tile).draw()).collect()
     }
 
@@ -113,23 +124,23 @@ impl GalleryPlot {
     ///
     /// # Errors
     ///
-    /// If there are none or more than 1000, or no columns.
+    /// If there are none or more than 1000, no columns, or a side below 16 or above 4096.
     pub fn draw(&self) -> Result<Figure> {
         self.check()?;
-        let columns = self.columns.min(self.tiles.len());
-        let width = 2.0 * MARGIN + columns as f64 * (SIDE + GAP) - GAP;
-        let captions: Vec<_> = self.tiles.iter().map(caption_lines).collect();
+        let (columns, side) = (self.columns.min(self.tiles.len()), self.side);
+        let width = 2.0 * MARGIN + columns as f64 * (side + GAP) - GAP;
+        let captions: Vec<_> = self.tiles.iter().map(|tile| caption_lines(tile, side)).collect();
         let (mut canvas, mut y) = (Canvas::new(width, 0.0), MARGIN);
         for (tiles, captions) in self.tiles.chunks(columns).zip(captions.chunks(columns)) {
-            let sizes: Vec<_> = tiles.iter().map(|tile| shown_size(&tile.picture)).collect();
+            let sizes: Vec<_> = tiles.iter().map(|tile| shown_size(&tile.picture, side)).collect();
             let tall = sizes.iter().map(|size| size.1).fold(0.0, f64::max);
             for (i, tile) in tiles.iter().enumerate() {
-                let x = MARGIN + i as f64 * (SIDE + GAP);
-                let at = (x + (SIDE - sizes[i].0) / 2.0, y + tall - sizes[i].1);
+                let x = MARGIN + i as f64 * (side + GAP);
+                let at = (x + (side - sizes[i].0) / 2.0, y + tall - sizes[i].1);
                 draw_tile(&mut canvas, tile, at, sizes[i]);
                 for (line, text) in captions[i].iter().enumerate() {
                     let label = Label::new(text.as_str(), TEXT).centered();
-                    canvas.text(x + SIDE / 2.0, y + tall + 17.0 + line as f64 * LINE, label);
+                    canvas.text(x + side / 2.0, y + tall + 17.0 + line as f64 * LINE, label);
                 }
             }
             let lines = captions.iter().map(Vec::len).max().unwrap_or(0);
@@ -143,13 +154,13 @@ impl GalleryPlot {
     }
 }
 
-fn caption_lines(tile: &Tile) -> Vec<String> {
-    if tile.caption.is_empty() { Vec::new() } else { font::wrap(&tile.caption, TEXT, false, SIDE) }
+fn caption_lines(tile: &Tile, side: f64) -> Vec<String> {
+    if tile.caption.is_empty() { Vec::new() } else { font::wrap(&tile.caption, TEXT, false, side) }
 }
 
-fn shown_size(picture: &Picture) -> (f64, f64) {
+fn shown_size(picture: &Picture, side: f64) -> (f64, f64) {
     let (width, height) = (picture.width() as f64, picture.height() as f64);
-    let scale = SIDE / width.max(height);
+    let scale = side / width.max(height);
     ((width * scale).max(8.0), (height * scale).max(8.0))
 }
 
@@ -182,6 +193,8 @@ mod tests {
         let gallery = GalleryPlot::new(2).with_tile(tile.clone()).with_tile(tile.clone());
         assert_eq!(gallery.draw_tiles().unwrap().len(), 2);
         assert!(GalleryPlot::new(0).with_tile(tile.clone()).draw().is_err());
-        assert!(GalleryPlot::new(9).with_tile(tile).draw().is_ok());
+        let large = GalleryPlot::new(9).with_tile(tile).with_side(400.);
+        assert!(large.draw().unwrap().width() > 400.);
+        assert!(large.with_side(f64::NAN).draw().is_err());
     }
 }

@@ -112,7 +112,7 @@ impl TrainingPlot {
         panels.draw(&figures)
     }
 
-    /// Draws the panels one by one, each with its own legend: for a report that is read on a
+    /// Draws the panels one by one, each with its own legend and the plot's title before its quantity: for a report that is read on a
     /// phone, see [`Section::with_figures`](crate::Section::with_figures).
     ///
     /// # Errors
@@ -168,8 +168,12 @@ impl TrainingPlot {
         let points = || panel.series.iter().flat_map(|(_, points)| points);
         let best = self.best_epoch.map(|epoch| epoch as f64);
         let epochs = points().map(|point| point.0).chain(best);
+        let title = match self.title.as_str() {
+            title if alone && !title.is_empty() => format!("{title}: {}", panel.quantity),
+            _ => panel.quantity.clone(),
+        };
         let chart = Chart {
-            title: &panel.quantity,
+            title: &title,
             x: Axis::epochs(epochs),
             y: Axis::fitted("", points().map(|point| point.1), 5),
             size: (290.0, 220.0),
@@ -179,7 +183,7 @@ impl TrainingPlot {
         let ends = panel.series.iter().filter_map(|(name, points)| {
             points.last().map(|(epoch, value)| format!("{name} ends at {value:.4} (epoch {epoch})"))
         });
-        let description = format!("{}: {}.", panel.quantity, ends.collect::<Vec<_>>().join(", "));
+        let description = format!("{title}: {}.", ends.collect::<Vec<_>>().join(", "));
         chart.draw(description, |canvas, plane| {
             if let Some(epoch) = best {
                 let (low, high) = chart.y.range;
@@ -216,6 +220,14 @@ mod tests {
             let plot = TrainingPlot::new().with_learning_rate(values).with_best_epoch(1);
             plot.draw().unwrap().to_png_scaled(1.0).unwrap();
         }
+    }
+
+    #[test]
+    fn panels_that_stand_alone_bear_the_plots_title() {
+        let panel = TrainingPanel::new("loss").with_series("training", &[0.5, 0.4]);
+        let plot = TrainingPlot::new().with_title("U-Net").with_panel(panel);
+        let panels = plot.draw_panels().unwrap();
+        assert_eq!((panels.len(), panels[0].title()), (1, "U-Net: loss"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use candle_core::{Result, bail};
 use ocellus_backbones::{ResNetConfig, ResNetUnit, StemPool};
 use ocellus_layers::{Conv2dConfig, ConvBlockConfig, ConvTranspose2dConfig};
+use serde::{Deserialize, Serialize};
 
 use crate::reach::Reach;
 
@@ -32,10 +33,11 @@ pub(crate) const STRIDE: usize = 32;
 /// assert_eq!(config.decoder_channels(), [1024, 512, 256, 64, 64]); // Table I
 /// assert_eq!(config.macs(256, 256), 30_287_069_184);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ResidualSegNetConfig {
     /// The encoder: depth, width, bands, and the pooling of its stem.
+    #[serde(with = "super::encoder_record")]
     pub encoder: ResNetConfig,
     /// How many classes a pixel may have.
     pub classes: usize,

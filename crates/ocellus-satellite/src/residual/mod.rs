@@ -1,5 +1,6 @@
 mod config;
 mod decoder;
+mod encoder_record;
 mod network;
 
 pub use config::ResidualSegNetConfig;

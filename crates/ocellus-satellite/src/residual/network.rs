@@ -8,7 +8,7 @@ use super::config::STRIDE;
 use super::decoder::DecoderBlock;
 use crate::mirror::{cropped, mirrored};
 use crate::segmentation_network::checked_size;
-use crate::{ResidualSegNetConfig, SegmentationNetwork};
+use crate::{NetworkConfig, ResidualSegNetConfig, SegmentationNetwork};
 
 /// The paper's network: a ResNet whose features are enlarged step by step, each time beside the
 /// features that the ResNet had at that size.
@@ -99,12 +99,6 @@ impl ResidualSegNet {
             head: Conv2d::new(&config.head(), vb.pp("head"))?,
         })
     }
-
-    /// The network's configuration.
-    #[must_use]
-    pub fn config(&self) -> &ResidualSegNetConfig {
-        &self.config
-    }
 }
 
 impl ModuleT for ResidualSegNet {
@@ -127,28 +121,8 @@ impl ModuleT for ResidualSegNet {
 }
 
 impl SegmentationNetwork for ResidualSegNet {
-    fn name(&self) -> String {
-        self.config.name()
-    }
-
-    fn bands(&self) -> usize {
-        self.config.bands()
-    }
-
-    fn classes(&self) -> usize {
-        self.config.classes
-    }
-
-    fn stride(&self) -> usize {
-        STRIDE
-    }
-
-    fn receptive_field(&self) -> usize {
-        self.config.receptive_field()
-    }
-
-    fn macs(&self, height: usize, width: usize) -> u64 {
-        self.config.macs(height, width)
+    fn config(&self) -> NetworkConfig {
+        self.config.into()
     }
 
     fn pack(&mut self) -> Result<()> {

@@ -1,6 +1,7 @@
 use candle_core::{Result, bail};
 use candle_nn::Init;
 use ocellus_layers::{Conv2dConfig, ConvBlockConfig, ConvTranspose2dConfig};
+use serde::{Deserialize, Serialize};
 
 use crate::reach::Reach;
 
@@ -28,7 +29,7 @@ pub(crate) const STRIDE: usize = 1 << LEVELS;
 /// assert_eq!(config.receptive_field(), 215);
 /// assert_eq!(config.with_bands(4).macs(256, 256), 48_209_330_176);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UNetConfig {
     /// Bands of the images.

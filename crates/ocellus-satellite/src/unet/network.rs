@@ -6,7 +6,7 @@ use ocellus_ops::{MaxPool2dConfig, concat, max_pool2d};
 use super::config::{LEVELS, STRIDE};
 use crate::mirror::{cropped, mirrored};
 use crate::segmentation_network::checked_size;
-use crate::{SegmentationNetwork, UNetConfig};
+use crate::{NetworkConfig, SegmentationNetwork, UNetConfig};
 
 /// U-Net, the reference that the paper compares with.
 ///
@@ -83,12 +83,6 @@ impl UNet {
             head: Conv2d::new(&config.head(), vb.pp("head"))?,
         })
     }
-
-    /// The network's configuration.
-    #[must_use]
-    pub fn config(&self) -> &UNetConfig {
-        &self.config
-    }
 }
 
 fn built(chain: &[ConvBlockConfig], vb: &VarBuilder) -> Result<Vec<ConvBlock>> {
@@ -118,28 +112,8 @@ impl ModuleT for UNet {
 }
 
 impl SegmentationNetwork for UNet {
-    fn name(&self) -> String {
-        self.config.name()
-    }
-
-    fn bands(&self) -> usize {
-        self.config.bands
-    }
-
-    fn classes(&self) -> usize {
-        self.config.classes
-    }
-
-    fn stride(&self) -> usize {
-        STRIDE
-    }
-
-    fn receptive_field(&self) -> usize {
-        self.config.receptive_field()
-    }
-
-    fn macs(&self, height: usize, width: usize) -> u64 {
-        self.config.macs(height, width)
+    fn config(&self) -> NetworkConfig {
+        self.config.into()
     }
 
     fn pack(&mut self) -> Result<()> {
