@@ -3,8 +3,10 @@
 import warnings
 
 import torch
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import NMF, PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
 SOLVERS = {"covariance": "covariance_eigh", "randomized": "randomized"}
 
@@ -24,6 +26,17 @@ def build(what):
                 random_state=0,
             )
             return nmf, lambda: [nmf.reconstruction_err_]
+        case "kmeans":
+            kmeans = KMeans(what["clusters"], n_init=what["runs"], random_state=0)
+            return kmeans, lambda: [kmeans.inertia_]
+        case "ward":
+            ward = AgglomerativeClustering(2, linkage="ward", compute_distances=True)
+            return ward, lambda: ward.distances_[:-17:-1].copy()
+        case "gmm":
+            gmm = GaussianMixture(
+                what["components"], max_iter=what["iterations"], tol=0, random_state=0
+            )
+            return gmm, lambda: [gmm.lower_bound_]
         case name:
             raise ValueError(f"no estimator `{name}` here")
 

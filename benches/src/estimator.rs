@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use ndarray::Array2;
 use ocellus::candle::{Device, Error, Result, Tensor};
-use ocellus::cluster::{Fit, Nmf, Pca, PcaSolver};
+use ocellus::cluster::{Agglomerative, Fit, GaussianMixture, KMeans, Nmf, Pca, PcaSolver};
 use serde::Serialize;
 
 use crate::module::Forward;
@@ -23,6 +23,22 @@ pub enum Estimator {
     },
     /// Non-negative factors by coordinate descent from `NNDSVDa`.
     Nmf {
+        /// How many.
+        components: usize,
+        /// All are made.
+        iterations: usize,
+    },
+    /// K-means from k-means++.
+    Kmeans {
+        /// How many.
+        clusters: usize,
+        /// The best of which is kept.
+        runs: usize,
+    },
+    /// The tree of Ward's linkage, in double precision.
+    Ward,
+    /// A mixture of Gaussians with full covariances, from k-means.
+    Gmm {
         /// How many.
         components: usize,
         /// All are made.
@@ -48,6 +64,9 @@ impl Estimator {
             Self::Pca { solver: Solver::Covariance, .. } => "pca_covariance",
             Self::Pca { solver: Solver::Randomized, .. } => "pca_randomized",
             Self::Nmf { .. } => "nmf",
+            Self::Kmeans { .. } => "kmeans",
+            Self::Ward => "ward",
+            Self::Gmm { .. } => "gmm",
         }
     }
 
@@ -66,7 +85,7 @@ impl Estimator {
         })
     }
 
-    /// What must agree with others: variances, or the error that is left.
+    /// What must agree with others: variances, heights, the likelihood, or the error that is left.
     fn fit(self, x: &Array2<f32>) -> Result<Tensor> {
         let values = match self {
             Self::Pca { components, solver } => {
@@ -82,23 +101,38 @@ impl Estimator {
                 let model = nmf.fit(x.view()).map_err(Error::wrap)?;
                 vec![model.reconstruction_error() as f32]
             }
+            Self::Kmeans { clusters, runs } => {
+                let model = KMeans::new(clusters).with_n_init(runs).fit(x.view());
+                vec![model.map_err(Error::wrap)?.inertia() as f32]
+            }
+            Self::Ward => {
+                let tree = Agglomerative::default().fit(x.view()).map_err(Error::wrap)?;
+                tree.merges().iter().rev().take(16).map(|merge| merge.height as f32).collect()
+            }
+            Self::Gmm { components, iterations } => {
+                let mixture = GaussianMixture::new(components).with_tolerance(0.);
+                let mixture = mixture.with_max_iterations(iterations);
+                vec![mixture.fit(x.view()).map_err(Error::wrap)?.lower_bound() as f32]
+            }
         };
         Tensor::new(values, &Device::Cpu)
     }
 }
 
 fn array(x: &Tensor) -> Result<Array2<f32>> {
-    let (rows, columns) = (x.dim(2)?, x.dim(3)?);
+    let columns = x.dim(3)?;
+    let rows = x.elem_count() / columns;
     Array2::from_shape_vec((rows, columns), x.flatten_all()?.to_vec1()?).map_err(Error::wrap)
 }
 
 /// Non-negative samples of 24 directions whose strength falls, and noise.
 pub(crate) fn samples([batch, channels, rows, columns]: [usize; 4]) -> Result<Tensor> {
     const DIRECTIONS: usize = 24;
+    let samples = batch * channels * rows;
     let strength = (0..DIRECTIONS).map(|r| 0.85f32.powi(r as i32)).collect::<Vec<_>>();
     let strength = Tensor::new(strength, &Device::Cpu)?;
-    let left = fill((rows, DIRECTIONS), 1)?.sqr()?.broadcast_mul(&strength)?;
-    let noise = (fill((rows, columns), 3)?.abs()? * 0.2)?;
+    let left = fill((samples, DIRECTIONS), 1)?.sqr()?.broadcast_mul(&strength)?;
+    let noise = (fill((samples, columns), 3)?.abs()? * 0.2)?;
     let x = (left.matmul(&fill((DIRECTIONS, columns), 2)?.sqr()?)? + noise)?;
     x.reshape((batch, channels, rows, columns))
 }

@@ -35,6 +35,48 @@ pub(crate) fn features<T: Float>(x: ArrayView2<'_, T>, expected: usize) -> Resul
     if x.nrows() == 0 { Ok(()) } else { samples(x) }
 }
 
+/// Errs unless there are so many clusters that each can have a sample.
+pub(crate) fn clusters(samples: usize, clusters: usize) -> Result<()> {
+    positive("clusters", clusters)?;
+    if clusters <= samples {
+        return Ok(());
+    }
+    let remedy = format!("ask for {samples} clusters or fewer");
+    Err(Error::TooFew { what: "samples", found: samples, needed: clusters, remedy })
+}
+
+/// Errs unless both have the same length, which is not zero.
+pub(crate) fn paired<A, B>(left: (&'static str, &[A]), right: (&'static str, &[B])) -> Result<()> {
+    let (left_len, right_len) = (left.1.len(), right.1.len());
+    if left_len != right_len {
+        let (left, right) = (left.0, right.0);
+        return Err(Error::LengthMismatch { left, left_len, right, right_len });
+    }
+    if left_len == 0 {
+        return Err(Error::Empty { what: left.0, rows: 0, columns: 1 });
+    }
+    Ok(())
+}
+
+pub(crate) fn one_label_each<T: Float>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<()> {
+    let (left_len, right_len) = (x.nrows(), labels.len());
+    if left_len == right_len {
+        return Ok(());
+    }
+    Err(Error::LengthMismatch { left: "the data", left_len, right: "labels", right_len })
+}
+
+pub(crate) fn positive(name: &'static str, value: usize) -> Result<()> {
+    if value > 0 { Ok(()) } else { Err(Error::setting(name, value, "give 1 or more")) }
+}
+
+pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<()> {
+    if value >= 0. && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::setting(name, value, "give a finite number, 0 or more"))
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array, s};

@@ -112,6 +112,15 @@ pub enum Error {
         /// Rows of the matrix.
         size: usize,
     },
+    /// A Gaussian's covariance cannot be inverted.
+    #[error(
+        "the covariance of {component} is not positive definite: raise `regularization`, drop \
+         constant features, or take fewer components or another covariance type"
+    )]
+    Covariance {
+        /// Which component's.
+        component: String,
+    },
     /// A decomposition did not converge.
     #[error("the {what} did not converge: look for values of extreme magnitude, and scale them")]
     NotConverged {
@@ -150,3 +159,9 @@ pub enum Error {
 
 /// A result whose error is [`Error`](enum@Error).
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn setting(name: &'static str, value: impl ToString, remedy: &'static str) -> Self {
+        Self::InvalidSetting { name, value: value.to_string(), remedy }
+    }
+}

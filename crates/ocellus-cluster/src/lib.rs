@@ -22,6 +22,20 @@
 //! | [`StandardScaler`] | mean 0 and standard deviation 1 for each feature |
 //! | [`MinMaxScaler`] | smallest and largest value of each feature to the ends of a range |
 //!
+//! | Clustering | What it finds |
+//! | --- | --- |
+//! | [`KMeans`], [`MiniBatchKMeans`] | centers with the least squared distances: see [`KMeansInit`], [`KMeansAlgorithm`], [`KMeansModel`] |
+//! | [`Agglomerative`] | a tree of merges, [`Dendrogram`], by any [`Linkage`] and [`Metric`] |
+//! | [`GaussianMixture`] | densities and soft clusters: see [`CovarianceType`], [`MixtureInit`], [`GaussianMixtureModel`] |
+//! | [`NearestCentroid`], [`NearestSample`] | the clusters of new samples, where a method knows only its own |
+//!
+//! | Indices | What it tells |
+//! | --- | --- |
+//! | [`silhouette`], [`silhouette_samples`] | how separate clusters are |
+//! | [`adjusted_rand_index`], [`normalized_mutual_information`] | how far two clusterings agree |
+//! | [`ClusterNames`] | what clusters are called, by true labels (oracle) or by scores (label-free) |
+//! | [`assignment`] | the one-to-one assignment of least cost (Hungarian method) |
+//!
 //! | Neighbors and coresets | What it does |
 //! | --- | --- |
 //! | [`NearestNeighbors`] | the k nearest of many rows, exactly; see [`NeighborDistance`] |
@@ -57,19 +71,37 @@ mod coreset;
 mod error;
 mod estimator;
 mod float;
+#[cfg(test)]
+mod golden;
+mod hierarchy;
+mod indices;
+mod kmeans;
 pub mod linalg;
+mod mixture;
 mod moments;
+mod nearest;
 mod neighbors;
 mod nmf;
 mod pca;
 mod projection;
 mod rows;
 mod scaling;
+mod table;
 
 pub use coreset::{Coreset, CoresetSize, CoresetStart, GreedyCoreset};
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitLabeled, Predict, Transform};
 pub use float::Float;
+pub use hierarchy::{Agglomerative, Dendrogram, Linkage, Merge, Metric};
+pub use indices::{
+    ClusterNames, adjusted_rand_index, assignment, normalized_mutual_information, silhouette,
+    silhouette_samples,
+};
+pub use kmeans::{KMeans, KMeansAlgorithm, KMeansInit, KMeansModel, MiniBatchKMeans};
+pub use mixture::{
+    CovarianceType, Covariances, GaussianMixture, GaussianMixtureModel, MixtureInit,
+};
+pub use nearest::{NearestCentroid, NearestCentroidModel, NearestSample, NearestSampleModel};
 pub use neighbors::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, Neighbors};
 pub use nmf::{Divergence, Nmf, NmfInit, NmfModel, NmfSolver};
 pub use pca::{Components, Pca, PcaModel, PcaSolver, Source};
