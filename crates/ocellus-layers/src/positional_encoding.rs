@@ -8,7 +8,8 @@ use candle_core::{Device, Result, Tensor, bail};
 /// ωⱼ = 10000^(−2j / (D/2)),   j = 0 … D/4 − 1
 /// ```
 ///
-/// with columns x and rows y from 0: the encoding of [1] in two dimensions, as CFLOW-AD uses it [2].
+/// with columns x and rows y from 0: the encoding of Vaswani et al. in two dimensions, as CFLOW-AD uses
+/// it.
 /// Computed in f64, stored as f32.
 ///
 /// # Shapes
