@@ -3,7 +3,7 @@ use ocellus_testing::with_threads;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{CovarianceType, Covariances, GaussianMixture, GaussianMixtureModel, MixtureInit};
+use super::{CovarianceType, Covariances, GaussianMixture, MixtureInit};
 use crate::golden::{all_close, close, indices, matrix, number, numbers, read};
 use crate::{Error, Fit, Predict};
 
@@ -162,10 +162,10 @@ fn a_stored_model_is_the_same_and_a_damaged_one_an_error() {
     let (x, estimator, _) = golden().swap_remove(0);
     let model = estimator.fit(x.view()).unwrap();
     let mut stored = serde_json::to_value(&model).unwrap();
-    let read = serde_json::from_value::<GaussianMixtureModel>(stored.clone()).unwrap();
+    let read = serde_json::from_value::<super::GaussianMixtureModel>(stored.clone()).unwrap();
     assert_eq!(read.predict_proba(x.view()).unwrap(), model.predict_proba(x.view()).unwrap());
     stored["weights"] = serde_json::json!([1.0]);
-    let error = serde_json::from_value::<GaussianMixtureModel>(stored).unwrap_err();
+    let error = serde_json::from_value::<super::GaussianMixtureModel>(stored).unwrap_err();
     assert!(error.to_string().contains("fit it again"), "{error}");
 }
 
