@@ -4,7 +4,7 @@ const fn row(name: &'static str, figures: [f64; 6]) -> PublishedRow {
     PublishedRow::new(name, None, figures)
 }
 
-/// Table II as printed, but for its means, which [`Table2Row::mean`] computes: the printed ones are cut
+/// Table II as printed, but for its means, which [`PublishedRow::mean`] computes: the printed ones are cut
 /// off behind two decimals, and that of U-Net(35)'s accuracy, 95.03, should be 95.00.
 ///
 /// ```
