@@ -27,6 +27,7 @@
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |
 //! | `figures` | `figures` | figures and the HTML report |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
+//! | `octa` | `octa` | UNO-QA: quality grades of OCTA images |
 //! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
 //!
 //! `full` turns all of them on. `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's device
@@ -52,6 +53,8 @@ pub use ocellus_flows as flows;
 pub use ocellus_layers as layers;
 pub use ocellus_losses as losses;
 pub use ocellus_metrics as metrics;
+#[cfg(feature = "octa")]
+pub use ocellus_octa as octa;
 pub use ocellus_ops as ops;
 pub use ocellus_params as params;
 #[cfg(feature = "satellite")]
