@@ -112,7 +112,7 @@ fn names_what_is_wrong_with_a_saved_detector() {
     assert_ne!(card, other);
     fs::write(model.with_extension("json"), other).unwrap();
     let said = fails(&grade(&model, &folder, &out));
-    assert!(said.contains("backbone"), "{said}");
+    assert!(said.contains("fingerprint"), "{said}");
     let arguments = grade(fitted(), &folder, &out);
     let said = fails(&[&arguments[..], &["--weights", text(&model)]].concat());
     assert!(said.contains("leave --weights out"), "{said}");
