@@ -189,7 +189,9 @@ fn refinement(results: &[RowResult], story: &Story) -> Result<Section> {
         for n in 0..count {
             let of = |area: &'_ AreaResult| area.refined[n].clone();
             let refined: Vec<_> = row.areas.iter().map(of).collect();
-            let shares: Vec<_> = refined.iter().map(|r| format!("{:.0}", 100. * r.share)).collect();
+            let mut shares: Vec<_> =
+                refined.iter().map(|r| format!("{:.0}", 100. * r.share)).collect();
+            shares.dedup();
             for (what, after) in [("before", false), ("refined", true)] {
                 let score = |r: &'_ crate::compare::Refined| {
                     if after { r.after.clone() } else { r.before.clone() }

@@ -30,8 +30,9 @@ use crate::{Error, Result};
 /// several percent; the appearance kernel is summed as [`AppearanceFilter`] says, by landmarks by default.
 ///
 /// Where classes lie one to three θβ apart and weights are large, mean field is bistable, and a whole object may tip over by an
-/// error of a few percent. In four such cases (2,496 pixels, three classes 40 gray levels apart; tested), the relative L2 error of the
-/// sums without and with symmetric normalization, and the labels that are the exact ones:
+/// error of a few percent. In four such cases (2,496 pixels, three classes 40 gray levels apart; the first and the last row are
+/// tested, the others were tried in a prototype), the relative L2 error of the sums without and with symmetric normalization, and the
+/// labels that are the exact ones:
 ///
 /// | filter | error, plain | error, normalized | labels agree |
 /// | --- | ---: | ---: | ---: |
