@@ -145,8 +145,8 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A source of blocks failed.
-    #[error("the block from row {row}, column {column} could not be read")]
+    /// A [`RowSource`](crate::RowSource) failed.
+    #[error("the rows from {row} on, from column {column}, could not be read")]
     Source {
         /// Its first row.
         row: usize,

@@ -14,7 +14,7 @@
 //!
 //! | Reduction | What it does |
 //! | --- | --- |
-//! | [`Pca`] | principal components: by SVD, Gram matrix, block Lanczos or random projection, in memory or from a [`Source`] |
+//! | [`Pca`] | principal components: by SVD, Gram matrix, block Lanczos or random projection, in memory or from a [`RowSource`] |
 //! | [`Nmf`] | non-negative factors: coordinate descent or multiplicative updates, Frobenius or Kullback-Leibler |
 //!
 //! | Scaling | What it does |
@@ -79,7 +79,6 @@ mod kmeans;
 pub mod linalg;
 mod mixture;
 mod moments;
-mod nearest;
 mod neighbors;
 mod nmf;
 mod pca;
@@ -101,10 +100,12 @@ pub use kmeans::{KMeans, KMeansAlgorithm, KMeansInit, KMeansModel, MiniBatchKMea
 pub use mixture::{
     CovarianceType, Covariances, GaussianMixture, GaussianMixtureModel, MixtureInit,
 };
-pub use nearest::{NearestCentroid, NearestCentroidModel, NearestSample, NearestSampleModel};
-pub use neighbors::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, Neighbors};
+pub use neighbors::{
+    NearestCentroid, NearestCentroidModel, NearestNeighbors, NearestNeighborsModel, NearestSample,
+    NearestSampleModel, NeighborDistance, Neighbors,
+};
 pub use nmf::{Divergence, Nmf, NmfInit, NmfModel, NmfSolver};
-pub use pca::{Components, Pca, PcaModel, PcaSolver, Source};
+pub use pca::{Components, Pca, PcaModel, PcaSolver};
 pub use projection::{
     ProjectionDims, ProjectionWeights, RandomProjection, RandomProjectionModel,
     johnson_lindenstrauss_dims,

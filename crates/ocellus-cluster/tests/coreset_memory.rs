@@ -5,6 +5,8 @@
 //! cargo test --release -p ocellus-cluster --test coreset_memory -- --ignored --nocapture
 //! ```
 
+use std::ops::Range;
+
 use ocellus_cluster::{CoresetSize, Error, GreedyCoreset, Result, RowSource};
 
 const ROWS: usize = 1_500_000;
@@ -31,10 +33,11 @@ impl RowSource for Generated {
         (ROWS, COLUMNS)
     }
 
-    fn read_rows(&self, start: usize, out: &mut [f32]) -> Result<()> {
-        for (row, values) in (start..).zip(out.chunks_exact_mut(COLUMNS)) {
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [f32]) -> Result<()> {
+        for (row, values) in (start..).zip(out.chunks_exact_mut(columns.len())) {
             let center = (row % 200).wrapping_mul(40_503) % (self.table.len() - COLUMNS);
             let noise = row.wrapping_mul(2_654_435_761) % (self.table.len() - COLUMNS);
+            let (center, noise) = (center + columns.start, noise + columns.start);
             let pairs = self.table[center..].iter().zip(&self.table[noise..]);
             for (value, (center, noise)) in values.iter_mut().zip(pairs) {
                 *value = center + 0.4 * noise;

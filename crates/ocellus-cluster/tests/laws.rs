@@ -4,8 +4,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use ocellus_cluster::{
-    Components, Divergence, Fit, Float, MinMaxScaler, Nmf, NmfInit, NmfSolver, Pca, PcaModel,
-    PcaSolver, Source, StandardScaler, Transform,
+    Components, Divergence, Error, Fit, Float, MinMaxScaler, Nmf, NmfInit, NmfSolver, Pca,
+    PcaModel, PcaSolver, RowSource, StandardScaler, Transform,
     linalg::{TopEigen, gram, product},
 };
 use ocellus_testing::check_estimator;
@@ -243,27 +243,30 @@ fn settings_that_cannot_be_met_say_which_and_what_to_do() {
 
 struct Broken;
 
-impl Source<f32> for Broken {
-    fn dim(&self) -> (usize, usize) {
+impl RowSource for Broken {
+    fn size(&self) -> (usize, usize) {
         (10, 4)
     }
 
-    fn read(
+    fn read_part(
         &self,
-        samples: std::ops::Range<usize>,
-        features: std::ops::Range<usize>,
-    ) -> Result<Array2<f32>, Box<dyn std::error::Error + Send + Sync>> {
-        match samples.start {
-            0 => Ok(Array2::ones((samples.len(), features.len()))),
-            _ => Err("the disk is gone".into()),
+        row: usize,
+        columns: std::ops::Range<usize>,
+        out: &mut [f32],
+    ) -> ocellus_cluster::Result<()> {
+        if row > 0 {
+            let (column, source) = (columns.start, "the disk is gone".into());
+            return Err(Error::Source { row, column, source });
         }
+        out.fill(1.);
+        Ok(())
     }
 }
 
 #[test]
 fn a_source_that_fails_is_told_with_its_reason() {
     let error = Pca::new(1).fit_source(&Broken, 4).unwrap_err();
-    assert_eq!(error.to_string(), "the block from row 4, column 0 could not be read");
+    assert_eq!(error.to_string(), "the rows from 4 on, from column 0, could not be read");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the disk is gone");
     let mut x = uniform::<f64>(10, 4, 1);
     x[[7, 1]] = f64::NAN;

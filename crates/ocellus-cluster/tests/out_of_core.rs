@@ -9,8 +9,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, Axis};
-use ocellus_cluster::{Pca, Source};
-use rayon::prelude::*;
+use ocellus_cluster::{Pca, Result, RowSource};
 
 /// Strengths of the hidden directions.
 const STRENGTHS: [f32; 4] = [8., 6., 4., 2.];
@@ -49,24 +48,18 @@ impl Latents {
     }
 }
 
-impl Source<f32> for Latents {
-    fn dim(&self) -> (usize, usize) {
+impl RowSource for Latents {
+    fn size(&self) -> (usize, usize) {
         (self.left.nrows(), self.right.nrows())
     }
 
-    fn read(
-        &self,
-        samples: Range<usize>,
-        features: Range<usize>,
-    ) -> Result<Array2<f32>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut block = Array2::zeros((samples.len(), features.len()));
-        let rows = block.axis_iter_mut(Axis(0)).into_par_iter().zip(samples);
-        rows.for_each(|(mut values, row)| {
-            for (value, column) in values.iter_mut().zip(features.clone()) {
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [f32]) -> Result<()> {
+        for (row, values) in (start..).zip(out.chunks_exact_mut(columns.len())) {
+            for (value, column) in values.iter_mut().zip(columns.clone()) {
                 *value = self.entry(row, column);
             }
-        });
-        Ok(block)
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
 use candle_core::{DType, Device, Tensor};
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance};
 
 use super::{ImageScore, PatchCore, patches::Patches};
@@ -29,7 +29,7 @@ impl PatchCoreModel {
         patches: Patches,
         bank: NearestNeighborsModel,
     ) -> Result<Self> {
-        let (rows, neighbors) = (bank.rows().nrows(), settings.neighbors);
+        let (rows, neighbors) = (bank.rows().size().0, settings.neighbors);
         if neighbors == 0 || neighbors > rows {
             return Err(Error::Setting(format!(
                 "the score of a patch over {neighbors} of {rows} patches in the bank: take 1 at least, \
@@ -87,9 +87,10 @@ impl PatchCoreModel {
     ///
     /// If memory is short.
     pub fn bank(&self) -> Result<Tensor> {
-        let rows = self.bank.rows();
-        let values = rows.to_slice().unwrap_or_default();
-        Ok(Tensor::from_slice(values, rows.dim(), &Device::Cpu)?)
+        let size = self.bank.rows().size();
+        let mut values = vec![0.; size.0 * size.1];
+        self.bank.rows().read_rows(0, &mut values)?;
+        Ok(Tensor::from_vec(values, size, &Device::Cpu)?)
     }
 
     pub(crate) fn restore(state: &State) -> Result<Self> {
@@ -115,7 +116,7 @@ impl PatchCoreModel {
     /// Scores of the patches of some images, and of these.
     fn measure(&self, rows: ArrayView2<'_, f32>, images: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         let found = self.bank.find(rows, self.neighbors)?;
-        let mean = |row: ndarray::ArrayView1<'_, f32>| row.sum() / row.len() as f32;
+        let mean = |row: ArrayView1<'_, f32>| row.sum() / row.len() as f32;
         let scores: Vec<f32> = found.distances.rows().into_iter().map(mean).collect();
         let places = scores.len() / images.max(1);
         let strangest: Vec<usize> = scores
@@ -131,16 +132,18 @@ impl PatchCoreModel {
         let nearest: Vec<usize> =
             strangest.iter().map(|&patch| found.indices[[patch, 0]]).collect();
         let bank = self.bank.rows();
-        let nearest = bank.select(ndarray::Axis(0), &nearest);
-        let around = self.bank.find(nearest.view(), neighbors.min(bank.nrows()))?;
+        let nearest = bank.gather(&nearest)?;
+        let around = self.bank.find(nearest.view(), neighbors.min(bank.size().0))?;
         let weighted = greatest.iter().zip(&strangest).zip(around.indices.rows());
         let weighted = weighted.map(|((score, &patch), around)| {
-            let distances: Array1<f64> = around.mapv(|m| euclidean(rows.row(patch), bank.row(m)));
+            let around = bank.gather(&around.to_vec())?;
+            let distance = |row: ArrayView1<'_, f32>| euclidean(rows.row(patch), row);
+            let distances: Array1<f64> = around.rows().into_iter().map(distance).collect();
             let greatest = distances.iter().copied().fold(0., f64::max);
             let weights = distances.mapv(|d| (d - greatest).exp());
-            ((1. - weights[0] / weights.sum()) * f64::from(*score)) as f32
+            Ok(((1. - weights[0] / weights.sum()) * f64::from(*score)) as f32)
         });
-        Ok((scores, weighted.collect()))
+        Ok((scores, weighted.collect::<Result<_>>()?))
     }
 }
 
@@ -148,7 +151,7 @@ fn first_maximum(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |a, b| if scores[b] > scores[a] { b } else { a })
 }
 
-fn euclidean(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) -> f64 {
+fn euclidean(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()
 }
 
@@ -210,7 +213,7 @@ impl FeatureModel for PatchCoreModel {
         if let ImageScore::Reweighted { neighbors } = self.image_score {
             state.set("reweighted-neighbors", neighbors);
         }
-        state.set("bank-rows", self.bank.rows().nrows());
+        state.set("bank-rows", self.bank.rows().size().0);
         state.set_tensor("bank", &self.bank()?);
         Ok(())
     }

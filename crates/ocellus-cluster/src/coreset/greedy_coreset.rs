@@ -1,11 +1,11 @@
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use rand::{Rng, SeedableRng, seq::index};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::distance::squared_distance;
 use super::farthest::Farthest;
-use crate::{Error, RandomProjection, Result, RowSource};
+use crate::{Error, RandomProjection, Result, RowSource, rows::read_block};
 
 /// How many rows a coreset has.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,7 +177,7 @@ impl GreedyCoreset {
         let size = self.count(count)?;
         let projected = match &self.projection {
             Some(projection) => projection.draw(count, columns)?.project(rows)?,
-            None => read(rows)?,
+            None => read_block(rows, 0..count, 0..columns)?,
         };
         self.choose(projected.view(), size, progress)
     }
@@ -271,16 +271,6 @@ impl GreedyCoreset {
     }
 }
 
-/// All rows in memory.
-fn read(rows: &dyn RowSource) -> Result<Array2<f32>> {
-    let mut all = Array2::zeros(rows.size());
-    if let Some(values) = all.as_slice_mut() {
-        rows.read_rows(0, values)?;
-    }
-    crate::check::samples(all.view())?;
-    Ok(all)
-}
-
 /// The squares of the mean distances to some rows.
 fn mean_distances(rows: ArrayView2<'_, f32>, starts: &[usize]) -> Vec<f32> {
     let columns = rows.ncols();
@@ -305,7 +295,7 @@ fn too_large(row: usize) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{array, s};
+    use ndarray::{Array2, array, s};
     use ocellus_testing::with_threads;
     use proptest::prelude::*;
     use rand::Rng;

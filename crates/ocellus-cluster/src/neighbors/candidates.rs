@@ -1,31 +1,34 @@
+use crate::Float;
+
 /// The rows that may be among the nearest of a query, by approximate distances.
 ///
 /// With an error of at most `margin / 2` each, a row that is among the k nearest is at most `margin`
 /// above the k-th smallest approximate distance: those are kept.
 #[derive(Clone, Debug)]
-pub(super) struct Candidates {
+pub(super) struct Candidates<T> {
     count: usize,
-    margin: f32,
-    limit: f32,
+    margin: T,
+    limit: T,
     capacity: usize,
-    kept: Vec<(f32, u32)>,
+    kept: Vec<(T, u32)>,
 }
 
-impl Candidates {
-    pub(super) fn new(count: usize, margin: f32) -> Self {
+impl<T: Float> Candidates<T> {
+    pub(super) fn new(count: usize, margin: T) -> Self {
         let capacity = (4 * count).max(64);
-        Self { count, margin, limit: f32::INFINITY, capacity, kept: Vec::new() }
+        Self { count, margin, limit: T::infinity(), capacity, kept: Vec::new() }
     }
 
     /// Looks at rows from `first` on: `norms[i] − 2 products[i]` is the approximate distance but for
     /// a constant.
-    pub(super) fn look(&mut self, first: usize, norms: &[f32], products: &[f32]) {
+    pub(super) fn look(&mut self, first: usize, norms: &[T], products: &[T]) {
+        let two = T::one() + T::one();
         let (chunks, rest) = products.as_chunks::<16>();
         let (norm_chunks, norm_rest) = norms.as_chunks::<16>();
         for (number, (norms, products)) in norm_chunks.iter().zip(chunks).enumerate() {
             let mut far = true;
             for lane in 0..16 {
-                far &= norms[lane] - 2. * products[lane] > self.limit;
+                far &= norms[lane] - two * products[lane] > self.limit;
             }
             if !far {
                 self.add(first + number * 16, norms, products);
@@ -34,13 +37,14 @@ impl Candidates {
         self.add(first + products.len() - rest.len(), norm_rest, rest);
     }
 
-    fn add(&mut self, first: usize, norms: &[f32], products: &[f32]) {
+    fn add(&mut self, first: usize, norms: &[T], products: &[T]) {
+        let two = T::one() + T::one();
         for (place, (norm, product)) in norms.iter().zip(products).enumerate() {
-            self.push(norm - 2. * product, (first + place) as u32);
+            self.push(*norm - two * *product, (first + place) as u32);
         }
     }
 
-    fn push(&mut self, distance: f32, row: u32) {
+    fn push(&mut self, distance: T, row: u32) {
         // What is not a number passes.
         if distance > self.limit {
             return;
@@ -56,7 +60,7 @@ impl Candidates {
         if self.kept.len() < self.count || !self.margin.is_finite() {
             return;
         }
-        let by_distance = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0);
+        let by_distance = |a: &(T, u32), b: &(T, u32)| a.0.widen().total_cmp(&b.0.widen());
         let kth = self.kept.select_nth_unstable_by(self.count - 1, by_distance).1.0;
         self.limit = self.limit.min(kth + self.margin);
         let limit = self.limit;
@@ -80,7 +84,7 @@ impl Candidates {
 mod tests {
     use super::*;
 
-    fn rows(candidates: Candidates) -> Vec<usize> {
+    fn rows(candidates: Candidates<f32>) -> Vec<usize> {
         let mut rows: Vec<usize> = candidates.rows().collect();
         rows.sort_unstable();
         rows

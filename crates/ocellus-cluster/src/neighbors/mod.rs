@@ -1,4 +1,11 @@
-mod candidates;
-mod nearest_neighbors;
+//! Nearest rows, and classes of new samples by the nearest known ones.
 
+mod candidates;
+mod nearest_centroid;
+mod nearest_neighbors;
+mod nearest_sample;
+mod search;
+
+pub use nearest_centroid::{NearestCentroid, NearestCentroidModel};
 pub use nearest_neighbors::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, Neighbors};
+pub use nearest_sample::{NearestSample, NearestSampleModel};

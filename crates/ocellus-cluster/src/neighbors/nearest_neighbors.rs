@@ -1,17 +1,9 @@
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use std::{fmt, sync::Arc};
+
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
-use super::candidates::Candidates;
-use crate::{Error, Fit, Result, check};
-
-/// Queries of a block.
-const QUERIES: usize = 1024;
-/// Rows of a block.
-const ROWS: usize = 2048;
-/// Blocks of rows in a task.
-const BLOCKS: usize = 4;
+use super::search::{Search, norms};
+use crate::{Error, Fit, Float, Result, RowSource, check};
 
 /// How far two samples are from each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +25,8 @@ pub enum NeighborDistance {
 ///
 /// by blocked matrix products finds the few rows that can be among the nearest: all whose distance
 /// by this formula is above the k-th smallest by no more than its rounding errors. Their
-/// distances are then computed as Σ (a − b)² in double precision. So distances are exact to
-/// the last digit of `f32` also where rows are close to each other and far from the origin, where the formula
+/// distances are then computed as Σ (a − b)² in double precision. So distances of `f32` are exact to
+/// the last digit also where rows are close to each other and far from the origin, where the formula
 /// alone gives nonsense; and they do not depend on the other queries or the number of threads.
 ///
 /// Of rows that are equally far, the first comes first.
@@ -79,88 +71,91 @@ impl NearestNeighbors {
     /// # Errors
     ///
     /// If there are none, or a value is not finite.
-    pub fn index(&self, rows: Array2<f32>) -> Result<NearestNeighborsModel> {
+    pub fn index<T: Float>(&self, rows: Array2<T>) -> Result<NearestNeighborsModel<T>> {
         check::samples(rows.view())?;
         let rows =
             if rows.is_standard_layout() { rows } else { rows.as_standard_layout().into_owned() };
-        let norms = norms(rows.view());
-        let longest = norms.iter().copied().fold(0., f32::max);
-        Ok(NearestNeighborsModel { distance: self.distance, rows, norms, longest })
+        self.index_source(rows)
+    }
+
+    /// As [`Fit::fit`], of rows that stay where they are, such as in a file: they are read once now,
+    /// and once for each search. What is found is the same, to the bit.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, a value is not finite, or they cannot be read.
+    pub fn index_source<T: Float>(
+        &self,
+        rows: impl RowSource<T> + Send + 'static,
+    ) -> Result<NearestNeighborsModel<T>> {
+        let (count, columns) = rows.size();
+        if count == 0 || columns == 0 {
+            return Err(Error::Empty { what: "the data", rows: count, columns });
+        }
+        let norms = norms(&rows)?.into();
+        Ok(NearestNeighborsModel { distance: self.distance, rows: Arc::new(rows), norms })
     }
 }
 
-impl Fit<f32> for NearestNeighbors {
-    type Model = NearestNeighborsModel;
+impl<T: Float> Fit<T> for NearestNeighbors {
+    type Model = NearestNeighborsModel<T>;
 
-    fn fit(&self, x: ArrayView2<'_, f32>) -> Result<Self::Model> {
+    fn fit(&self, x: ArrayView2<'_, T>) -> Result<Self::Model> {
         self.index(x.to_owned())
     }
 }
 
 /// Rows among which [`NearestNeighbors`] finds.
-#[derive(Clone, Debug)]
-pub struct NearestNeighborsModel {
+#[derive(Clone)]
+pub struct NearestNeighborsModel<T = f32> {
     distance: NeighborDistance,
-    rows: Array2<f32>,
-    /// ‖row‖².
-    norms: Vec<f32>,
-    longest: f32,
+    rows: Arc<dyn RowSource<T> + Send>,
+    norms: Arc<[T]>,
 }
 
 /// What was found: (queries, k), the nearest first.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Neighbors {
+pub struct Neighbors<T = f32> {
     /// How far they are.
-    pub distances: Array2<f32>,
+    pub distances: Array2<T>,
     /// The numbers of the rows.
     pub indices: Array2<usize>,
 }
 
-impl NearestNeighborsModel {
+impl<T: Float> NearestNeighborsModel<T> {
     /// The rows.
     #[must_use]
-    pub fn rows(&self) -> ArrayView2<'_, f32> {
-        self.rows.view()
+    pub fn rows(&self) -> &dyn RowSource<T> {
+        &*self.rows
     }
 
     /// The `count` nearest rows of each query.
     ///
     /// # Errors
     ///
-    /// If `count` is 0 or there are fewer rows; or the queries have another number of features, or
-    /// are not finite.
+    /// If `count` is 0 or there are fewer rows; the queries have another number of features, or
+    /// are not finite; or rows that are not in memory cannot be read.
     ///
     /// # Complexity
     ///
-    /// 2 · queries · rows · features operations; 8 MiB a thread and some bytes for each neighbor.
-    pub fn find(&self, queries: ArrayView2<'_, f32>, count: usize) -> Result<Neighbors> {
-        check::features(queries, self.rows.ncols())?;
-        if count == 0 || count > self.rows.nrows() {
+    /// 2 · queries · rows · features operations; 8 MiB a thread and some bytes for each neighbor, and
+    /// 2,048 rows a thread where they are not in memory.
+    pub fn find(&self, queries: ArrayView2<'_, T>, count: usize) -> Result<Neighbors<T>> {
+        let (rows, columns) = self.rows.size();
+        check::features(queries, columns)?;
+        if count == 0 || count > rows {
             return Err(Error::InvalidSetting {
                 name: "the number of neighbors",
-                value: format!("{count} of {} rows", self.rows.nrows()),
+                value: format!("{count} of {rows} rows"),
                 remedy: "ask for 1 at least, and for no more than there are",
             });
         }
-        let queries = queries.as_standard_layout();
-        let candidates = self.candidates(queries.view(), count);
-        let found: Vec<Vec<(f64, usize)>> = candidates
-            .into_par_iter()
-            .zip(queries.outer_iter().into_par_iter())
-            .map(|(candidates, query)| {
-                let query = query.to_slice().unwrap_or_default();
-                let exact = |row: usize| (squared_distance(query, self.row(row)), row);
-                let mut found: Vec<_> = candidates.rows().map(exact).collect();
-                found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                found.truncate(count);
-                found
-            })
-            .collect();
+        let found = Search::new(&*self.rows, &self.norms).nearest(queries, count)?;
         let distance = |squared: f64| match self.distance {
-            NeighborDistance::Euclidean => squared.sqrt() as f32,
-            NeighborDistance::Squared => squared as f32,
+            NeighborDistance::Euclidean => T::narrow(squared.sqrt()),
+            NeighborDistance::Squared => T::narrow(squared),
         };
         let size = (queries.nrows(), count);
         Ok(Neighbors {
@@ -168,111 +163,17 @@ impl NearestNeighborsModel {
             indices: Array2::from_shape_fn(size, |(i, j)| found[i][j].1),
         })
     }
-
-    fn row(&self, row: usize) -> &[f32] {
-        let columns = self.rows.ncols();
-        &self.rows.as_slice().unwrap_or_default()[row * columns..][..columns]
-    }
-
-    /// Those of each query.
-    fn candidates(&self, queries: ArrayView2<'_, f32>, count: usize) -> Vec<Candidates> {
-        let columns = self.rows.ncols();
-        let margins: Vec<f32> =
-            norms(queries).iter().map(|&norm| margin(norm, self.longest, columns)).collect();
-        let values = queries.to_slice().unwrap_or_default();
-        let starts = (0..self.rows.nrows()).step_by(ROWS * BLOCKS);
-        let blocks: Vec<(usize, &[f32], &[f32])> = starts
-            .flat_map(|start| {
-                let queries = values.chunks(QUERIES * columns).zip(margins.chunks(QUERIES));
-                queries.map(move |(queries, margins)| (start, queries, margins))
-            })
-            .collect();
-        let found: Vec<Vec<Candidates>> = blocks
-            .into_par_iter()
-            .map_init(
-                || vec![0f32; QUERIES.min(queries.nrows()) * ROWS],
-                |products, (start, queries, margins)| {
-                    self.look(start, queries, margins, count, products)
-                },
-            )
-            .collect();
-        let mut all: Vec<Candidates> = Vec::with_capacity(queries.nrows());
-        let per_part = margins.len().div_ceil(QUERIES);
-        for (part, block) in found.into_iter().enumerate() {
-            let first = part % per_part.max(1) * QUERIES;
-            for (place, candidates) in block.into_iter().enumerate() {
-                match all.get_mut(first + place) {
-                    Some(before) => before.merge(candidates),
-                    None => all.push(candidates),
-                }
-            }
-        }
-        all
-    }
-
-    /// The candidates of some queries among the rows of a task.
-    fn look(
-        &self,
-        start: usize,
-        queries: &[f32],
-        margins: &[f32],
-        count: usize,
-        products: &mut [f32],
-    ) -> Vec<Candidates> {
-        let columns = self.rows.ncols();
-        let end = self.rows.nrows().min(start + ROWS * BLOCKS);
-        let values = &self.rows.as_slice().unwrap_or_default()[start * columns..end * columns];
-        let a = MatRef::from_row_major_slice(queries, margins.len(), columns);
-        let mut found: Vec<_> =
-            margins.iter().map(|&margin| Candidates::new(count, margin)).collect();
-        for (number, block) in values.chunks(ROWS * columns).enumerate() {
-            let (first, rows) = (start + number * ROWS, block.len() / columns);
-            let b = MatRef::from_row_major_slice(block, rows, columns).transpose();
-            let products = &mut products[..margins.len() * rows];
-            let c = MatMut::from_row_major_slice_mut(products, margins.len(), rows);
-            matmul(c, Accum::Replace, a, b, 1., Par::Seq);
-            let norms = &self.norms[first..first + rows];
-            for (found, products) in found.iter_mut().zip(products.chunks(rows)) {
-                found.look(first, norms, products);
-            }
-        }
-        found
-    }
 }
 
-fn norms(rows: ArrayView2<'_, f32>) -> Vec<f32> {
-    let square = |&value: &f32| f64::from(value) * f64::from(value);
-    let norm = |row: ndarray::ArrayView1<'_, f32>| row.iter().map(square).sum::<f64>() as f32;
-    rows.outer_iter().into_par_iter().map(norm).collect()
-}
-
-/// Twice the largest error of ‖b‖² − 2 a·b in `f32`, of a query a and any row b.
-///
-/// A sum of d products in any order is off by at most (d + 3) u Σ|aᵢ bᵢ| ≤ (d + 3) u ‖a‖ ‖b‖ with
-/// u = 2⁻²⁴, and by what underflows; the rest is a rounding each.
-fn margin(query: f32, longest: f32, columns: usize) -> f32 {
-    let (unit, d) = (2f64.powi(-24), columns as f64);
-    let (a, b) = (f64::from(query).sqrt(), f64::from(longest).sqrt());
-    let product = (d + 3.) * unit * a * b + d * f64::from(f32::MIN_POSITIVE);
-    let error = 2. * product + 2. * unit * (b * b + 2. * a * b);
-    (2.1 * error) as f32
-}
-
-/// In double precision, in eight partial sums.
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    let mut sums = [0f64; 8];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            let difference = f64::from(a[lane]) - f64::from(b[lane]);
-            sums[lane] += difference * difference;
-        }
+impl<T: Float> fmt::Debug for NearestNeighborsModel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, columns) = self.rows.size();
+        f.debug_struct("NearestNeighborsModel")
+            .field("distance", &self.distance)
+            .field("rows", &rows)
+            .field("columns", &columns)
+            .finish_non_exhaustive()
     }
-    for ((sum, &a), &b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
-        let difference = f64::from(a) - f64::from(b);
-        *sum += difference * difference;
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -342,6 +243,40 @@ mod tests {
     }
 
     #[test]
+    fn rows_in_a_file_give_the_same_bits_as_in_memory() -> Result<()> {
+        let (bank, queries) = (samples(9000, 12, 3, 0.), samples(70, 12, 4, 0.));
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = crate::RowStore::in_folder(folder.path(), 12)?;
+        store.push(bank.as_slice().unwrap())?;
+        let (memory, file) = (
+            NearestNeighbors::new().fit(bank.view())?,
+            NearestNeighbors::new().index_source(store)?,
+        );
+        assert_eq!(file.find(queries.view(), 5)?, memory.find(queries.view(), 5)?);
+        assert_eq!(file.rows().gather(&[8999])?.row(0), bank.row(8999));
+
+        let mut store = crate::RowStore::in_memory(2)?;
+        store.push(&[1., 2., f32::INFINITY, 3.])?;
+        let message = NearestNeighbors::new().index_source(store).unwrap_err().to_string();
+        assert!(message.starts_with("row 1, column 0 is inf"), "{message}");
+        let none = crate::RowStore::in_memory(2)?;
+        assert!(NearestNeighbors::new().index_source(none).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn double_precision_tells_rows_apart_that_are_one_in_single() -> Result<()> {
+        let bank = Array2::from_shape_fn((300, 3), |(i, _)| 1. + i as f64 * 1e-12);
+        let model = NearestNeighbors::new().fit(bank.view())?;
+        for i in [0, 150, 299] {
+            let found = model.find(bank.slice(s![i..=i, ..]), 2)?;
+            assert_eq!((found.indices[[0, 0]], found.distances[[0, 0]]), (i, 0.));
+            assert!((found.distances[[0, 1]] / (1e-12 * 3f64.sqrt()) - 1.).abs() < 1e-3);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn close_rows_far_from_the_origin_are_told_apart() -> Result<()> {
         // Squares of 1e8, differences of 1e-3: by the formula alone all distances are 0.
         let bank = Array2::from_shape_fn((50, 3), |(i, _)| 1e4 + i as f32 / 1024.);
@@ -399,7 +334,7 @@ mod tests {
                 .starts_with("row 1, column 1 is NaN")
         );
         assert!(NearestNeighbors::new().fit(nan.view()).is_err());
-        assert!(NearestNeighbors::new().fit(Array2::zeros((0, 3)).view()).is_err());
+        assert!(NearestNeighbors::new().fit(Array2::<f32>::zeros((0, 3)).view()).is_err());
         assert_eq!(model.find(Array2::zeros((0, 3)).view(), 2)?.indices.dim(), (0, 2));
         Ok(())
     }

@@ -5,10 +5,8 @@ mod exact;
 mod fit;
 mod model;
 mod randomized;
-mod source;
 mod streamed;
 
 pub use config::{Components, Pca, PcaSolver};
 pub use model::PcaModel;
 pub(crate) use randomized::{leading, normal};
-pub use source::Source;

@@ -3,9 +3,9 @@
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::exact::{Method, Spectrum, decompose, right_vectors, variances};
-use super::{Components, Pca, PcaModel, PcaSolver, Source};
+use super::{Components, Pca, PcaModel, PcaSolver};
 use crate::linalg::{add_gram, product};
-use crate::{Error, Float, Result, check, moments};
+use crate::{Error, Float, Result, RowSource, moments, rows::read_block};
 
 impl Pca {
     /// Fits on a matrix that is read in parts of `block` samples, or of `block` features where there
@@ -39,10 +39,10 @@ impl Pca {
     /// if another solver is set.
     pub fn fit_source<T: Float>(
         &self,
-        source: &impl Source<T>,
+        source: &(impl RowSource<T> + ?Sized),
         block: usize,
     ) -> Result<PcaModel<T>> {
-        let (rows, columns) = source.dim();
+        let (rows, columns) = source.size();
         if rows == 0 || columns == 0 {
             return Err(Error::Empty { what: "the source", rows, columns });
         }
@@ -78,49 +78,21 @@ impl Pca {
     }
 }
 
-/// Checks a block that was read.
-fn read<T: Float>(
-    source: &impl Source<T>,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
-) -> Result<Array2<T>> {
-    let (row, column, size) = (rows.start, columns.start, (rows.len(), columns.len()));
-    let block =
-        source.read(rows, columns).map_err(|source| Error::Source { row, column, source })?;
-    if block.dim() != size {
-        let (found_rows, found_columns) = block.dim();
-        return Err(Error::Shapes {
-            operation: "a block that was asked for, and what the source gave",
-            left_rows: size.0,
-            left_columns: size.1,
-            right_rows: found_rows,
-            right_columns: found_columns,
-        });
-    }
-    check::samples(block.view()).map_err(|error| match error {
-        Error::NotFinite { row: r, column: c, value } => {
-            Error::NotFinite { row: row + r, column: column + c, value }
-        }
-        other => other,
-    })?;
-    Ok(block)
-}
-
 /// Mean and scatter of blocks of rows, merged block by block:
 ///
 /// ```text
 /// S ← S + S_b + (n·n_b / (n + n_b))·δδᵀ,   δ = μ_b − μ,   μ ← μ + (n_b / (n + n_b))·δ
 /// ```
 fn tall<T: Float>(
-    source: &impl Source<T>,
+    source: &(impl RowSource<T> + ?Sized),
     block: usize,
     method: Method,
 ) -> Result<(Array1<T>, Spectrum<T>)> {
-    let (rows, columns) = source.dim();
+    let (rows, columns) = source.size();
     let mut scatter = Array2::<T>::zeros((columns, columns));
     let (mut mean, mut total, mut seen) = (vec![0.; columns], 0., 0.);
     for start in (0..rows).step_by(block) {
-        let mut x = read(source, start..rows.min(start + block), 0..columns)?;
+        let mut x = read_block(source, start..rows.min(start + block), 0..columns)?;
         let (count, block_mean) = (x.nrows() as f64, moments::means(x.view()));
         x -= &block_mean.iter().copied().map(T::narrow).collect::<Array1<T>>();
         total += squared_sum(&x);
@@ -145,15 +117,15 @@ fn tall<T: Float>(
 
 /// Products of the centered samples with each other, from blocks of columns.
 fn wide<T: Float>(
-    source: &impl Source<T>,
+    source: &(impl RowSource<T> + ?Sized),
     block: usize,
     wanted: Components,
     method: Method,
 ) -> Result<(Array1<T>, Spectrum<T>)> {
-    let (rows, columns) = source.dim();
+    let (rows, columns) = source.size();
     let degrees = rows as f64 - 1.;
     let centered = |start: usize| -> Result<(Array1<T>, Array2<T>)> {
-        let mut x = read(source, 0..rows, start..columns.min(start + block))?;
+        let mut x = read_block(source, 0..rows, start..columns.min(start + block))?;
         let mean: Array1<T> = moments::means(x.view()).into_iter().map(T::narrow).collect();
         x -= &mean;
         Ok((mean, x))

@@ -1,6 +1,8 @@
-use ndarray::{Array2, ArrayView2};
+use std::ops::Range;
 
-use crate::{Error, Result};
+use ndarray::{Array2, ArrayView2, s};
+
+use crate::{Error, Float, Result};
 
 /// Rows of samples that need not be in memory: what reads them asks for some at a time, from several
 /// threads.
@@ -17,25 +19,42 @@ use crate::{Error, Result};
 /// let mut rows = [0.; 4];
 /// x.read_rows(1, &mut rows)?;
 /// assert_eq!(rows, [3., 4., 5., 6.]);
+/// x.read_part(1, 1..2, &mut rows[..2])?;
+/// assert_eq!(rows[..2], [4., 6.]);
 /// # Ok::<(), ocellus_cluster::Error>(())
 /// ```
-pub trait RowSource: Sync {
+pub trait RowSource<T: Float = f32>: Sync {
     /// Rows and columns.
     fn size(&self) -> (usize, usize);
+
+    /// Copies these columns of the rows from `start` on, one row after the other, until `out` is
+    /// full. The same part gives the same values each time.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many, or they cannot be read.
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [T]) -> Result<()>;
 
     /// Copies the rows from `start` on, one after the other, until `out` is full.
     ///
     /// # Errors
     ///
-    /// If there are not as many, or they cannot be read.
-    fn read_rows(&self, start: usize, out: &mut [f32]) -> Result<()>;
+    /// As [`read_part`](Self::read_part).
+    fn read_rows(&self, start: usize, out: &mut [T]) -> Result<()> {
+        self.read_part(start, 0..self.size().1, out)
+    }
+
+    /// All rows, one after the other, if they lie so in memory.
+    fn in_memory(&self) -> Option<&[T]> {
+        None
+    }
 
     /// The rows with these numbers, in their order.
     ///
     /// # Errors
     ///
     /// If one is not there, or cannot be read.
-    fn gather(&self, indices: &[usize]) -> Result<Array2<f32>> {
+    fn gather(&self, indices: &[usize]) -> Result<Array2<T>> {
         let (_, columns) = self.size();
         let mut rows = Array2::zeros((indices.len(), columns));
         for (mut row, &index) in rows.rows_mut().into_iter().zip(indices) {
@@ -47,50 +66,58 @@ pub trait RowSource: Sync {
     }
 }
 
-impl RowSource for ArrayView2<'_, f32> {
+impl<T: Float> RowSource<T> for ArrayView2<'_, T> {
     fn size(&self) -> (usize, usize) {
         self.dim()
     }
 
-    fn read_rows(&self, start: usize, out: &mut [f32]) -> Result<()> {
-        let wanted = rows_wanted(self.dim(), start, out.len())?;
-        if let Some(values) = self.as_slice() {
-            out.copy_from_slice(&values[start * self.ncols()..][..out.len()]);
-            return Ok(());
-        }
-        let rows = self.rows().into_iter().skip(start).take(wanted);
-        for (out, row) in out.chunks_exact_mut(self.ncols()).zip(rows) {
-            for (out, value) in out.iter_mut().zip(row) {
-                *out = *value;
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [T]) -> Result<()> {
+        let wanted = rows_wanted(self.dim(), start, &columns, out.len())?;
+        let part = self.slice(s![start..start + wanted, columns.clone()]);
+        for (out, row) in out.chunks_exact_mut(columns.len().max(1)).zip(part.rows()) {
+            match row.as_slice() {
+                Some(row) => out.copy_from_slice(row),
+                None => out.iter_mut().zip(row).for_each(|(out, value)| *out = *value),
             }
         }
         Ok(())
     }
+
+    fn in_memory(&self) -> Option<&[T]> {
+        self.to_slice()
+    }
 }
 
-impl RowSource for Array2<f32> {
+impl<T: Float> RowSource<T> for Array2<T> {
     fn size(&self) -> (usize, usize) {
         self.dim()
     }
 
-    fn read_rows(&self, start: usize, out: &mut [f32]) -> Result<()> {
-        self.view().read_rows(start, out)
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [T]) -> Result<()> {
+        self.view().read_part(start, columns, out)
+    }
+
+    fn in_memory(&self) -> Option<&[T]> {
+        (**self).as_slice()
     }
 }
 
-/// How many rows `len` values are, if there are as many from `start` on.
+/// How many rows `len` values of these columns are, if there are as many from `start` on.
 pub(super) fn rows_wanted(
-    (rows, columns): (usize, usize),
+    (rows, all): (usize, usize),
     start: usize,
+    columns: &Range<usize>,
     len: usize,
 ) -> Result<usize> {
-    let wanted = len.checked_div(columns).unwrap_or(0);
-    if wanted * columns == len && start.checked_add(wanted).is_some_and(|end| end <= rows) {
+    let wanted = len.checked_div(columns.len()).unwrap_or(0);
+    let whole = wanted * columns.len() == len && columns.start <= columns.end;
+    let there = start.checked_add(wanted).is_some_and(|end| end <= rows) && columns.end <= all;
+    if whole && there {
         return Ok(wanted);
     }
     Err(Error::InvalidSetting {
         name: "the range of rows",
-        value: format!("{len} values from row {start} of {rows} × {columns}"),
+        value: format!("{len} values of columns {columns:?} from row {start} of {rows} × {all}"),
         remedy: "ask for whole rows that are there",
     })
 }
@@ -109,6 +136,10 @@ mod tests {
         x.t().read_rows(1, &mut strided)?;
         assert_eq!(plain, [2., 5., 3., 6.]);
         assert_eq!(plain, strided);
+        assert!(x.t().in_memory().is_none() && x.in_memory().is_some());
+        let mut part = [0.; 2];
+        x.t().read_part(1, 1..2, &mut part)?;
+        assert_eq!(part, [5., 6.]);
         assert_eq!(x.gather(&[1, 0, 1])?, array![[4., 5., 6.], [1., 2., 3.], [4., 5., 6.]]);
         Ok(())
     }
@@ -120,6 +151,8 @@ mod tests {
             let error = x.read_rows(start, &mut vec![0.; len]).unwrap_err().to_string();
             assert!(error.contains("whole rows that are there"), "{error}");
         }
+        assert!(x.read_part(0, 1..3, &mut [0.; 2]).is_err());
+        assert!(x.read_part(0, 1..1, &mut [0.; 2]).is_err());
         assert!(x.read_rows(2, &mut []).is_ok());
     }
 }

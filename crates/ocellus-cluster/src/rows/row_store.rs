@@ -1,11 +1,15 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::row_source::{RowSource, rows_wanted};
+use super::{
+    positioned::{read_part, write_at},
+    row_source::{RowSource, rows_wanted},
+};
 use crate::{Error, Result};
 
 /// Rows of a chunk in memory.
@@ -80,7 +84,8 @@ impl RowStore {
     ///
     /// If they are no whole rows, or cannot be written.
     pub fn push(&mut self, values: &[f32]) -> Result<()> {
-        let rows = rows_wanted((values.len() / self.columns, self.columns), 0, values.len())?;
+        let size = (values.len() / self.columns, self.columns);
+        let rows = rows_wanted(size, 0, &(0..self.columns), values.len())?;
         match &mut self.place {
             Place::Memory(chunks) => {
                 let full = CHUNK * self.columns;
@@ -99,7 +104,7 @@ impl RowStore {
             Place::File(file) => {
                 let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 let at = (self.rows * self.columns) as u64 * 4;
-                file.write_at(&bytes, at).map_err(|e| failed(&file.path, e))?;
+                write_at(&file.file, &bytes, at).map_err(|e| failed(&file.path, e))?;
             }
         }
         self.rows += rows;
@@ -112,10 +117,10 @@ impl RowSource for RowStore {
         (self.rows, self.columns)
     }
 
-    fn read_rows(&self, start: usize, out: &mut [f32]) -> Result<()> {
-        rows_wanted(self.size(), start, out.len())?;
+    fn read_part(&self, start: usize, columns: Range<usize>, out: &mut [f32]) -> Result<()> {
+        let wanted = rows_wanted(self.size(), start, &columns, out.len())?;
         match &self.place {
-            Place::Memory(chunks) => {
+            Place::Memory(chunks) if columns.len() == self.columns => {
                 let (mut chunk, mut row, mut rest) = (start / CHUNK, start % CHUNK, out);
                 while !rest.is_empty() {
                     let values = &chunks[chunk][row * self.columns..];
@@ -124,14 +129,15 @@ impl RowSource for RowStore {
                     (chunk, row, rest) = (chunk + 1, 0, later);
                 }
             }
-            Place::File(file) => {
-                let mut bytes = vec![0; out.len() * 4];
-                let at = (start * self.columns) as u64 * 4;
-                file.read_at(&mut bytes, at).map_err(|e| failed(&file.path, e))?;
-                for (value, bytes) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                    *value = f32::from_le_bytes(*bytes);
+            Place::Memory(chunks) => {
+                let rows = out.chunks_exact_mut(columns.len().max(1));
+                for (row, out) in (start..start + wanted).zip(rows) {
+                    let values = &chunks[row / CHUNK][row % CHUNK * self.columns..];
+                    out.copy_from_slice(&values[columns.clone()]);
                 }
             }
+            Place::File(file) => read_part(&file.file, 0, self.columns, (start, columns), out)
+                .map_err(|e| failed(&file.path, e))?,
         }
         Ok(())
     }
@@ -155,41 +161,6 @@ impl ScratchFile {
         let path = folder.join(format!("rows.{}.{number}.tmp", std::process::id()));
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         Ok(Self { file: file.map_err(|e| failed(&path, e))?, path })
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, bytes, at)
-    }
-
-    #[cfg(unix)]
-    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, at)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match std::os::windows::fs::FileExt::seek_read(&self.file, bytes, at)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => {
-                    bytes = std::mem::take(&mut bytes).split_at_mut(count).1;
-                    at += count as u64;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    #[cfg(windows)]
-    fn write_at(&self, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match std::os::windows::fs::FileExt::seek_write(&self.file, bytes, at)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => (bytes, at) = (&bytes[count..], at + count as u64),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -218,6 +189,10 @@ mod tests {
                 store.read_rows(start, &mut out)?;
                 assert_eq!(out, values[start * 3..(start + rows) * 3]);
             }
+            let mut part = vec![0.; 2 * 5000];
+            store.read_part(4000, 1..3, &mut part)?;
+            let expected = values[3 * 4000..3 * 9000].chunks(3).flat_map(|row| &row[1..]);
+            assert!(part.iter().eq(expected));
             assert!(store.read_rows(9_999, &mut [0.; 6]).is_err());
             assert!(store.push(&[1., 2.]).is_err());
         }

@@ -1,7 +1,6 @@
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
-use crate::table::{Table, nearest};
+use super::search::{Search, norms};
 use crate::{FitLabeled, Float, Predict, Result, check};
 
 /// Predicts the class of the nearest known sample: assigns new samples to clusters of any shape, such
@@ -21,7 +20,8 @@ use crate::{FitLabeled, Float, Predict, Result, check};
 ///
 /// # Complexity
 ///
-/// The model holds all samples; a prediction measures the distance to each.
+/// The model holds all samples; a prediction is a search of [`NearestNeighbors`](crate::NearestNeighbors)
+/// for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NearestSample;
@@ -40,16 +40,17 @@ impl<T: Float> FitLabeled<T> for NearestSample {
     fn fit(&self, x: ArrayView2<'_, T>, y: &[usize]) -> Result<NearestSampleModel<T>> {
         check::samples(x)?;
         check::one_label_each(x, y)?;
-        Ok(NearestSampleModel { labels: y.to_vec(), samples: x.to_owned() })
+        Ok(NearestSampleModel { labels: y.to_vec(), samples: x.as_standard_layout().into_owned() })
     }
 }
 
 impl<T: Float> Predict<T> for NearestSampleModel<T> {
     fn predict(&self, x: ArrayView2<'_, T>) -> Result<Vec<usize>> {
         check::features(x, self.samples.ncols())?;
-        let (x, samples) = (Table::new(x), Table::new(self.samples.view()));
-        let label = |i| self.labels.get(nearest(x.row(i), &samples).0).copied().unwrap_or(0);
-        Ok((0..x.len()).into_par_iter().map(label).collect())
+        let norms = norms(&self.samples)?;
+        let nearest = Search::new(&self.samples, &norms).nearest(x, 1)?;
+        let label = |found: &Vec<(f64, usize)>| found.first().map_or(0, |&(_, i)| self.labels[i]);
+        Ok(nearest.iter().map(label).collect())
     }
 }
 
@@ -66,5 +67,15 @@ mod tests {
         assert_eq!(model.predict(x.view()).unwrap(), [7, 5, 6]);
         assert!(NearestSample.fit(x.view(), &[7, 5]).is_err());
         assert!(model.predict(array![[f32::NAN, 0.]].view()).is_err());
+    }
+
+    #[test]
+    fn of_samples_that_are_equally_near_the_first_counts() {
+        let x = array![[1f64, 0.], [1., 0.], [-1., 0.]];
+        let model = NearestSample.fit(x.t().to_owned().t(), &[4, 3, 2]).unwrap();
+        assert_eq!(
+            model.predict(array![[0., 0.], [1., 0.], [-0.5, 0.]].view()).unwrap(),
+            [4, 4, 2]
+        );
     }
 }
