@@ -45,6 +45,23 @@ const NAME: &str = "leading_channels";
 ///
 /// If `x` has not as many channels, or the condition does not fit.
 pub fn leading_channels(x: &Tensor, count: usize, condition: Option<&Tensor>) -> Result<Tensor> {
+    check(x, count, condition)?;
+    let batch = x.dim(0)?;
+    let kernel = use_kernel(NAME, x)?;
+    let op = Leading { count };
+    match condition {
+        None if kernel => widened(&[x], |t| t[0].apply_op1(op)),
+        None => x.narrow(1, 0, count),
+        Some(condition) if kernel => widened(&[x, condition], |t| t[0].apply_op2(&t[1], op)),
+        Some(condition) => {
+            let shape = [&[batch], &condition.dims()[1..]].concat();
+            Tensor::cat(&[&x.narrow(1, 0, count)?, &condition.broadcast_as(shape)?], 1)
+        }
+    }
+}
+
+/// An error unless they fit together.
+pub(crate) fn check(x: &Tensor, count: usize, condition: Option<&Tensor>) -> Result<()> {
     require_float(NAME, x)?;
     let &[batch, channels, ref place @ ..] = x.dims() else {
         bail!("{NAME}: the input is {:?}, not (batch, channels, …)", x.dims())
@@ -65,27 +82,23 @@ pub fn leading_channels(x: &Tensor, count: usize, condition: Option<&Tensor>) ->
             )
         }
     }
-    let kernel = use_kernel(NAME, x)?;
-    let op = Leading { count };
-    match condition {
-        None if kernel => widened(&[x], |t| t[0].apply_op1(op)),
-        None => x.narrow(1, 0, count),
-        Some(condition) if kernel => widened(&[x, condition], |t| t[0].apply_op2(&t[1], op)),
-        Some(condition) => {
-            let shape = [&[batch], &condition.dims()[1..]].concat();
-            Tensor::cat(&[&x.narrow(1, 0, count)?, &condition.broadcast_as(shape)?], 1)
-        }
-    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
-struct Leading {
-    count: usize,
+pub(crate) struct Leading {
+    pub(crate) count: usize,
 }
 
 impl Leading {
     /// Rows of the first channels of x, with rows of the condition behind; `rows` are their lengths.
-    fn run<T: Float>(&self, x: &[T], condition: &[T], dims: &[usize], extra: usize) -> Vec<T> {
+    pub(crate) fn run<T: Float>(
+        &self,
+        x: &[T],
+        condition: &[T],
+        dims: &[usize],
+        extra: usize,
+    ) -> Vec<T> {
         let plane: usize = dims[2..].iter().product();
         let (stride, len) = (dims[1] * plane, self.count * plane);
         let behind = extra * plane;

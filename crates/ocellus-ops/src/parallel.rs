@@ -1,6 +1,7 @@
 #![allow(unsafe_code, reason = "results are written to memory that is not cleared before")]
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use candle_core::WithDType;
 use rayon::prelude::*;
@@ -10,6 +11,12 @@ use crate::simd::{Loop, vectorized, vectorized_loop};
 
 /// Elements that one task handles at least: fewer are not worth a thread.
 pub(crate) const GRAIN: usize = 1 << 14;
+
+/// Cuts `0..len` into the fewest parts of at most `most`, of nearly equal lengths.
+pub(crate) fn cut(len: usize, most: usize) -> Vec<Range<usize>> {
+    let parts = len.div_ceil(most);
+    (0..parts).map(|i| i * len / parts..(i + 1) * len / parts).collect()
+}
 
 /// `x` in f64.
 pub(crate) fn wide<T: Float>(x: T) -> f64 {
@@ -210,6 +217,13 @@ mod tests {
 
     use super::*;
     use crate::*;
+
+    #[test]
+    fn parts_are_even_and_complete() {
+        assert_eq!(cut(10, 4), [0..3, 3..6, 6..10]);
+        assert_eq!(cut(8, 4), [0..4, 4..8]);
+        assert!(cut(0, 4).is_empty());
+    }
 
     #[test]
     fn elements_are_mapped_in_place_whatever_their_number() {

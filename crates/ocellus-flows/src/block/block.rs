@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use ocellus_ops::{Clamp, CouplingConfig, coupling, leading_channels};
+use ocellus_ops::{Clamp, CouplingConfig, leading_channels, network_coupling};
 
 use super::Subnet;
 use super::global_affine::GlobalAffine;
@@ -42,10 +42,10 @@ impl CouplingBlock {
 
     /// `(batch, C + 1, height, width)` to the same: C channels and the log-determinant so far.
     pub(crate) fn advance(&self, state: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
-        let coefficients = self.coefficients(state, condition)?;
         let mut config = CouplingConfig::new(self.alpha).with_clamp(self.clamp);
         config.permutation = self.mixer.permutation()?;
-        let state = coupling(state, &coefficients, &self.affine.factors()?, &config)?;
+        let (network, affine) = (self.subnet.network(), self.affine.factors()?);
+        let state = network_coupling(state, condition, &network, &affine, &config)?;
         self.mixer.mix_state(&state)
     }
 

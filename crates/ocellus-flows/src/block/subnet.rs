@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use ocellus_ops::{Conv2dConfig, conv2d, conv2d_relu};
+use ocellus_ops::{Conv2dConfig, CouplingNetwork, conv2d, conv2d_relu};
 
 use super::Subnet;
 
@@ -57,6 +57,12 @@ impl SubnetLayers {
             second: layer("2", hidden, outputs)?,
             config: Conv2dConfig::default().with_padding(kernel.map_or(0, |kernel| kernel / 2)),
         })
+    }
+
+    /// As a part of a coupling.
+    pub(crate) fn network(&self) -> CouplingNetwork<'_> {
+        let [first, second] = [&self.first, &self.second].map(|layer| (&layer.weight, &layer.bias));
+        CouplingNetwork { first, second, config: self.config }
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {

@@ -98,15 +98,26 @@ fn convolve(
     config: &Conv2dConfig,
     relu: bool,
 ) -> Result<Tensor> {
-    let geometry = match *weight.dims() {
-        [out, inputs] => Geometry::of_conv(x, &[out, inputs, 1, 1], config)?,
-        ref dims => Geometry::of_conv(x, dims, config)?,
-    };
-    let op = ConvOp { name, geometry, transposed: false, relu };
-    op.check(x, weight, bias)?;
+    let geometry = checked(name, (x, x.dims()), weight, bias, config)?;
     if use_kernel(name, x)? {
-        return op.apply(x, weight, bias);
+        return ConvOp { name, geometry, transposed: false, relu }.apply(x, weight, bias);
     }
     let y = composed::forward(&geometry, x, weight, bias)?;
     if relu { crate::relu(&y) } else { Ok(y) }
+}
+
+/// The sizes of a convolution of images of these dimensions, which have the type and device of `x`.
+pub(crate) fn checked(
+    name: &'static str,
+    (x, dims): (&Tensor, &[usize]),
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+) -> Result<Geometry> {
+    let geometry = match *weight.dims() {
+        [out, inputs] => Geometry::of_conv(dims, &[out, inputs, 1, 1], config)?,
+        ref weight => Geometry::of_conv(dims, weight, config)?,
+    };
+    ConvOp { name, geometry, transposed: false, relu: false }.check(x, weight, bias)?;
+    Ok(geometry)
 }

@@ -4,8 +4,9 @@ use super::epilogue::Epilogue;
 use super::geometry::Geometry;
 use super::weights::Weights;
 use super::winograd::{self, Filters};
-use super::{ConvAlgorithm, direct};
+use super::{ConvAlgorithm, direct, pointwise};
 use crate::cpu::Float;
+use crate::parallel::{GRAIN, pieces};
 use crate::simd::Isa;
 
 /// Channels from which on the transformation of tiles pays.
@@ -63,7 +64,7 @@ fn phase_tiles(g: &Geometry) -> usize {
 }
 
 /// y from x: `(batch, groups · co, oh, ow)`.
-pub(super) fn forward<T: Float>(
+pub(crate) fn forward<T: Float>(
     g: &Geometry,
     x: &[T],
     weights: Weights<T>,
@@ -71,6 +72,9 @@ pub(super) fn forward<T: Float>(
 ) -> Vec<T> {
     if by_winograd(g) && !has_few_tiles::<T>(g) {
         return winograd::convolve(g, x, &Filters::of_conv(g, weights), epilogue);
+    }
+    if let Some(y) = pointwise::forward(g, x, weights, epilogue) {
+        return y;
     }
     match (weights, epilogue.residual) {
         (Weights::Plain(weight), None) if by_phases::<T>(g) => {
@@ -88,7 +92,12 @@ pub(super) fn grad_input<T: Float>(
     weight: &[T],
     epilogue: Epilogue<T>,
 ) -> Vec<T> {
-    match g.turned() {
+    let turned = g.turned();
+    let exchanged = Weights::Exchanged(weight);
+    if let Some(x) = turned.and_then(|turned| pointwise::forward(&turned, y, exchanged, epilogue)) {
+        return x;
+    }
+    match turned {
         Some(turned) if by_winograd(g) && !has_few_tiles::<T>(&turned) => {
             winograd::convolve(&turned, y, &Filters::turned(g, weight), epilogue)
         }
@@ -97,8 +106,51 @@ pub(super) fn grad_input<T: Float>(
     }
 }
 
+/// The gradient by the input, which a ReLU gave, by what that took.
+pub(crate) fn grad_input_gated<T: Float>(
+    g: &Geometry,
+    grad: &[T],
+    weight: &[T],
+    gate: &[T],
+) -> Vec<T> {
+    if let Some(x) = pointwise::grad_input_gated(g, grad, weight, gate) {
+        return x;
+    }
+    let mut x = grad_input(g, grad, weight, Epilogue::of(None));
+    pieces(&mut x, GRAIN, |n, x| {
+        for (x, &gate) in x.iter_mut().zip(&gate[n * GRAIN..]) {
+            *x = if gate <= T::zero() { T::zero() } else { *x };
+        }
+    });
+    x
+}
+
+/// Adds the gradient by the first `count` channels of the input to images of `planes` channels.
+pub(crate) fn add_grad_input<T: Float>(
+    g: &Geometry,
+    grad: &[T],
+    weight: &[T],
+    count: usize,
+    (to, planes): (&mut [T], usize),
+) {
+    if pointwise::add_grad_input(g, grad, weight, count, (&mut *to, planes)) {
+        return;
+    }
+    let (x, plane) = (grad_input(g, grad, weight, Epilogue::of(None)), g.input_plane());
+    pieces(to, plane, |n, to| {
+        let (image, channel) = (n / planes, n % planes);
+        if channel < count {
+            let x = &x[(image * g.ci + channel) * plane..];
+            to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
+        }
+    });
+}
+
 /// The gradient by the weight: `(groups · co, ci, kh, kw)`, from x and the gradient by y.
-pub(super) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
+pub(crate) fn grad_weight<T: Float>(g: &Geometry, x: &[T], grad: &[T]) -> Vec<T> {
+    if let Some(by_weight) = pointwise::grad_weight(g, x, grad) {
+        return by_weight;
+    }
     let auto = g.algorithm == ConvAlgorithm::Auto;
     if by_winograd(g) && !(auto && tiles(g) < TILES) {
         winograd::grad_weight(g, x, grad)

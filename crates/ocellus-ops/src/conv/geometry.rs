@@ -7,13 +7,13 @@ use super::{Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, Padding};
 /// x is `(batch, groups · ci, h, w)`, the weight `(groups · co, ci, kh, kw)`, y
 /// `(batch, groups · co, oh, ow)`. Pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Geometry {
-    pub(super) batch: usize,
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
     pub(super) groups: usize,
     /// Channels of x in a group.
     pub(super) ci: usize,
     /// Channels of y in a group.
-    pub(super) co: usize,
+    pub(crate) co: usize,
     pub(super) input: (usize, usize),
     pub(super) output: (usize, usize),
     pub(super) kernel: (usize, usize),
@@ -25,10 +25,10 @@ pub(super) struct Geometry {
 
 impl Geometry {
     /// The sizes of `conv2d(x, weight)`.
-    pub(super) fn of_conv(x: &Tensor, weight: &[usize], config: &Conv2dConfig) -> Result<Self> {
+    pub(crate) fn of_conv(x: &[usize], weight: &[usize], config: &Conv2dConfig) -> Result<Self> {
         let &Conv2dConfig { stride, padding, dilation, groups, algorithm } = config;
         let algorithm = algorithm.chosen();
-        let (batch, channels, h, w) = dims4("conv2d", "the input", x.dims())?;
+        let (batch, channels, h, w) = dims4("conv2d", "the input", x)?;
         let (co, ci, kh, kw) = dims4("conv2d", "the weight", weight)?;
         check("conv2d", stride, dilation, groups, weight)?;
         if channels != ci * groups {
@@ -124,7 +124,7 @@ impl Geometry {
     }
 
     /// Pixels of a plane of y.
-    pub(super) fn output_plane(&self) -> usize {
+    pub(crate) fn output_plane(&self) -> usize {
         self.output.0 * self.output.1
     }
 
@@ -142,7 +142,7 @@ impl Geometry {
         [self.batch, self.groups * self.ci, self.input.0, self.input.1]
     }
 
-    pub(super) fn output_shape(&self) -> [usize; 4] {
+    pub(crate) fn output_shape(&self) -> [usize; 4] {
         [self.batch, self.groups * self.co, self.output.0, self.output.1]
     }
 

@@ -9,12 +9,20 @@ mod epilogue;
 mod geometry;
 mod op;
 mod packed;
+mod pointwise;
 mod product;
 #[cfg(test)]
 mod tests;
 mod vectors;
 mod weights;
 mod winograd;
+
+pub(crate) use conv2d::checked;
+pub(crate) use cpu::{add_grad_input, forward, grad_input_gated, grad_weight};
+pub(crate) use direct::grad_bias;
+pub(crate) use epilogue::Epilogue;
+pub(crate) use geometry::Geometry;
+pub(crate) use weights::Weights;
 
 pub use algorithm::{ConvAlgorithm, with_conv_algorithm};
 pub use config::{Conv2dConfig, ConvTranspose2dConfig, Padding};

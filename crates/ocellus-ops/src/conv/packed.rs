@@ -108,7 +108,7 @@ impl PackedConv2d {
         residual: Option<&Tensor>,
         relu: bool,
     ) -> Result<Tensor> {
-        let geometry = Geometry::of_conv(x, &self.weight, &self.config)?;
+        let geometry = Geometry::of_conv(x.dims(), &self.weight, &self.config)?;
         self.check(x, residual, &geometry)?;
         match &self.filters {
             Filters::Plain(weight) => self.composed(&geometry, x, weight, residual, relu),

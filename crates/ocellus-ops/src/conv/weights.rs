@@ -8,7 +8,7 @@ use crate::simd::Isa;
 
 /// The filters of a convolution as the kernels take them.
 #[derive(Clone, Copy)]
-pub(super) enum Weights<'a, T> {
+pub(crate) enum Weights<'a, T> {
     /// `(groups · co, ci, kh, kw)`.
     Plain(&'a [T]),
     /// `(groups · ci, co, kh, kw)`; the direct way takes them of one tap.

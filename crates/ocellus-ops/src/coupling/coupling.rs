@@ -5,7 +5,7 @@ use super::CouplingConfig;
 use super::backward::gradients;
 use super::composed::composed;
 use super::forward::forward;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, require_same};
 use crate::backward::collect;
 use crate::cpu::{dispatch, read, view, widened};
 use crate::implementation::use_kernel;
@@ -66,7 +66,8 @@ pub fn coupling(
     config: &CouplingConfig,
 ) -> Result<Tensor> {
     require_float(NAME, state)?;
-    let geometry = Geometry::new(state, coefficients, affine, config)?;
+    let geometry = Geometry::new(state, coefficients.dims(), affine, config)?;
+    require_same("coefficients", coefficients, state)?;
     let kernel = use_kernel(NAME, state)?;
     widened(&[state, coefficients, affine], |t| {
         if kernel {

@@ -27,7 +27,7 @@ pub(super) struct Geometry {
 impl Geometry {
     pub(super) fn new(
         state: &Tensor,
-        coefficients: &Tensor,
+        coefficients: &[usize],
         affine: &Tensor,
         config: &CouplingConfig,
     ) -> Result<Self> {
@@ -40,21 +40,17 @@ impl Geometry {
         let channels = planes - 1;
         let active = channels / 2;
         let wanted = [&[batch, 2 * active], place].concat();
-        if coefficients.dims() != wanted {
+        if coefficients != wanted {
             bail!(
                 "coupling: the coefficients are {:?}, but a state {:?} takes {wanted:?}",
-                coefficients.dims(),
+                coefficients,
                 state.dims()
             )
         }
         if affine.dims() != [2, channels] {
             bail!("coupling: the affine map is {:?}, expected (2, {channels})", affine.dims())
         }
-        for (what, tensor) in [("coefficients", coefficients), ("affine map", affine)] {
-            if tensor.dtype() != state.dtype() || !tensor.device().same_device(state.device()) {
-                bail!("coupling: the {what} must have the type and the device of the state")
-            }
-        }
+        require_same("affine map", affine, state)?;
         let &CouplingConfig { alpha, clamp, .. } = config;
         if !(alpha.is_finite() && alpha > 0.) {
             bail!("coupling: the bound α is {alpha}, it must be finite and above 0")
@@ -131,6 +127,14 @@ impl<T: Float> Constants<T> {
         let tanh = (e - T::one()) / (e + T::one());
         (self.alpha * tanh, self.alpha * self.inner * (T::one() - tanh * tanh))
     }
+}
+
+/// An error unless a tensor has the state's type and device.
+pub(super) fn require_same(what: &str, tensor: &Tensor, state: &Tensor) -> Result<()> {
+    if tensor.dtype() != state.dtype() || !tensor.device().same_device(state.device()) {
+        bail!("coupling: the {what} must have the type and the device of the state")
+    }
+    Ok(())
 }
 
 fn order(channels: usize, permutation: Option<&[u32]>) -> Result<Vec<usize>> {

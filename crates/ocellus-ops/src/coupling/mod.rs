@@ -7,8 +7,13 @@ mod config;
 mod coupling;
 mod forward;
 mod geometry;
+mod handover;
+mod network;
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Clamp, CouplingConfig};
 pub use coupling::coupling;
+pub use network::{CouplingNetwork, network_coupling};

@@ -16,6 +16,15 @@ pub(crate) trait Float: WithDType + num_traits::Float + Default + std::iter::Sum
     /// eˣ; for f32 by arithmetic alone, which compilers make into vectors.
     fn exponential(self) -> Self;
 
+    /// The values as f32, if that is what they are.
+    fn as_f32(values: &[Self]) -> Option<&[f32]>;
+
+    /// Likewise, to be changed.
+    fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]>;
+
+    /// What [`as_f32`](Self::as_f32) undoes.
+    fn from_f32(values: Vec<f32>) -> Option<Vec<Self>>;
+
     /// Runs the kernel with the vectors that `isa` has for this type; f64 has portable ones alone.
     ///
     /// # Safety
@@ -25,7 +34,7 @@ pub(crate) trait Float: WithDType + num_traits::Float + Default + std::iter::Sum
 }
 
 macro_rules! float {
-    ($t:ty, $exponential:path, $isa:ident, $kernel:ident => $dispatch:expr) => {
+    ($t:ty, $exponential:path, $as_f32:expr, $from_f32:expr, $isa:ident, $kernel:ident => $dispatch:expr) => {
         impl Float for $t {
             fn scratch() -> &'static std::thread::LocalKey<std::cell::Cell<Vec<Self>>> {
                 thread_local! {
@@ -39,6 +48,18 @@ macro_rules! float {
                 $exponential(self)
             }
 
+            fn as_f32(values: &[Self]) -> Option<&[f32]> {
+                $as_f32(values)
+            }
+
+            fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+                $as_f32(values)
+            }
+
+            fn from_f32(values: Vec<f32>) -> Option<Vec<Self>> {
+                $from_f32(values)
+            }
+
             unsafe fn dispatch<K: Kernel<Self>>($isa: Isa, $kernel: K) -> K::Output {
                 // SAFETY: by the caller's promise; every processor has the portable vectors.
                 unsafe { $dispatch }
@@ -47,8 +68,8 @@ macro_rules! float {
     };
 }
 
-float!(f32, exp, isa, kernel => dispatch_f32(isa, kernel));
-float!(f64, f64::exp, _isa, kernel => kernel.run::<Portable<f64>>());
+float!(f32, exp, Some, Some, isa, kernel => dispatch_f32(isa, kernel));
+float!(f64, f64::exp, |_| None, |_| None, _isa, kernel => kernel.run::<Portable<f64>>());
 
 /// Evaluates the expression with `$T` being the kernel's type for that `DType`, which must be f32
 /// or f64 (see [`widened`] for the half types): `dispatch!(x.dtype(), "relu", T => relu::<T>(x))`.

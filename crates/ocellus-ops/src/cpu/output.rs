@@ -33,6 +33,11 @@ impl<T: Copy> Output<T> {
         Self { start: values.as_mut_ptr(), len: values.len() }
     }
 
+    /// Where the first entry lies: for hints.
+    pub(crate) fn start(&self) -> *const T {
+        self.start
+    }
+
     /// A pointer to entry `index`, of `count` entries that lie there.
     pub(crate) fn at(&self, index: usize, count: usize) -> *mut T {
         assert!(index + count <= self.len, "entries {index} + {count} of {}", self.len);

@@ -13,6 +13,8 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) use avx512::Avx512;
 #[cfg(test)]
 pub(crate) use dispatch::with_each_isa;
 pub(crate) use dispatch::{Isa, Kernel, Loop, dispatch_f32, vectorized, vectorized_loop};

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use super::PANELS;
 use super::panels::{MultiplyPanels, PackPixels, Place};
 use super::pixels::{Pixels, stage_row};
-use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
 use crate::conv::weights::{Weights, pack, pack_exchanged, packed_len};
 use crate::cpu::{Float, Output, with_scratch};
+use crate::parallel::cut;
 use crate::simd::Isa;
 
 /// Terms of the sums that are packed at a time, about: a panel of them lies in a level-1 cache.

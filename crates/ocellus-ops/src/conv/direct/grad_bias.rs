@@ -7,7 +7,7 @@ use crate::cpu::Float;
 const LANES: usize = 16;
 
 /// The gradient by the bias: the sum over images and pixels for each channel, planes added in f64.
-pub(in crate::conv) fn grad_bias<T: Float>(
+pub(crate) fn grad_bias<T: Float>(
     grad: &[T],
     batch: usize,
     channels: usize,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::padded::Padded;
 use super::stage::{StageChannels, channel_step, push_run};
-use super::tile::{Tile, channel_parts, cut, tiles};
+use super::tile::{Tile, channel_parts, tiles};
 use super::weight_panels::{
     Correlate, CorrelateFew, Products, Rows, TransposePixels, WriteFilters,
 };
@@ -14,6 +14,7 @@ use crate::conv::geometry::Geometry;
 use crate::conv::product::rows_of;
 use crate::conv::vectors::Staged;
 use crate::cpu::{Float, Output, with_scratch};
+use crate::parallel::cut;
 use crate::simd::Isa;
 
 /// Tasks wanted at least: where the weight has fewer parts, the pixels are cut too.

@@ -20,11 +20,10 @@ mod transposed;
 mod weight_panels;
 
 pub(super) use forward::forward;
-pub(super) use grad_bias::grad_bias;
+pub(crate) use grad_bias::grad_bias;
 pub(super) use grad_input::grad_input;
 pub(super) use grad_weight::grad_weight;
 pub(super) use panels::PackFilters;
-pub(super) use tile::cut;
 
 /// Panels of a task of [`forward`]: packed filters are read once for all of them.
 const PANELS: usize = 8;

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use crate::conv::geometry::Geometry;
+use crate::parallel::cut;
 
 /// Output pixels of a tile, about: a panel of them lies in a level-1 cache.
 const PIXELS: usize = 256;
@@ -48,22 +49,4 @@ pub(super) fn tiles(g: &Geometry) -> Vec<Tile> {
 /// Cuts the channels of x in a group such that each part has about [`DEPTH`] channels times taps.
 pub(super) fn channel_parts(g: &Geometry) -> Vec<Range<usize>> {
     cut(g.ci, (DEPTH / g.taps()).max(1))
-}
-
-/// Cuts `0..len` into the fewest parts of at most `most`, of nearly equal lengths.
-pub(in crate::conv) fn cut(len: usize, most: usize) -> Vec<Range<usize>> {
-    let parts = len.div_ceil(most);
-    (0..parts).map(|i| i * len / parts..(i + 1) * len / parts).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_even_and_complete() {
-        assert_eq!(cut(10, 4), [0..3, 3..6, 6..10]);
-        assert_eq!(cut(8, 4), [0..4, 4..8]);
-        assert!(cut(0, 4).is_empty());
-    }
 }

@@ -9,11 +9,11 @@ use super::grid::{Grid, Stage};
 use super::phase_panels::{Interleave, MultiplyPhase, PackTaps};
 use super::phases::{Phase, Side};
 use super::stage::StageChannels;
-use super::tile::cut;
 use crate::conv::epilogue::Epilogue;
 use crate::conv::geometry::Geometry;
 use crate::conv::vectors::Staged;
 use crate::cpu::{Float, Output, with_scratch};
+use crate::parallel::cut;
 use crate::simd::Isa;
 
 /// Vectors of pixels of a task.

@@ -8,8 +8,8 @@ use super::block::{Layout, Multiply};
 use super::filters::FilterLayout;
 use super::scheme::{Channels, FilterPart, Plan, Scheme, TilePart};
 use super::tiles::Group;
-use crate::conv::direct::cut;
 use crate::cpu::{Float, Output, with_scratch};
+use crate::parallel::cut;
 use crate::simd::Isa;
 
 /// Output channels of a task's products.

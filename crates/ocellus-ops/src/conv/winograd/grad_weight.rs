@@ -9,9 +9,9 @@ use super::grad_block::{Block, ByTile};
 use super::grad_work::{Chunk, Parts, Work};
 use super::maps::{self, Map, Taps};
 use super::tiles::{Area, Tiling};
-use crate::conv::direct::cut;
 use crate::conv::geometry::Geometry;
 use crate::cpu::{Float, Output, with_scratch};
+use crate::parallel::cut;
 
 /// Tiles from which on tasks are cut by tiles too, and each transforms its own.
 const MANY: usize = 256;

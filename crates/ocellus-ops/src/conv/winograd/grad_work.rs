@@ -8,9 +8,9 @@ use super::grad_block::{Block, BySum, ByTile, Correlate};
 use super::grad_filters::Finish;
 use super::maps::{Map, Taps};
 use super::tiles::Tiling;
-use crate::conv::direct::cut;
 use crate::conv::product::rows_of;
 use crate::cpu::{Float, Output};
+use crate::parallel::cut;
 use crate::simd::Isa;
 
 /// Channels of y, and of x in all phases of a task, that a task adds up.
