@@ -91,11 +91,8 @@ impl Place {
         for (n, row) in self.rows.clone().enumerate() {
             for &(start, count) in panels {
                 let soon = out.start().wrapping_add(start + (n + SOON) * self.row_step);
-                // SAFETY: hints, which touch nothing.
-                unsafe {
-                    _mm_prefetch::<_MM_HINT_ET0>(soon.cast());
-                    _mm_prefetch::<_MM_HINT_ET0>(soon.wrapping_add(count - 1).cast());
-                }
+                _mm_prefetch::<_MM_HINT_ET0>(soon.cast());
+                _mm_prefetch::<_MM_HINT_ET0>(soon.wrapping_add(count - 1).cast());
             }
             for (panel, &(start, count)) in panels.iter().enumerate() {
                 for half in 0..count.div_ceil(16) {

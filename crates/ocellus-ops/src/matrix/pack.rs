@@ -43,16 +43,16 @@ pub(super) unsafe fn pack(
                 let (lines, depth) = (piece.lines, piece.depth);
                 match (across, transposed) {
                     (false, false) => {
-                        x86::lines_apart::<false>(from, factor.steps.0, lines, depth, to)
+                        x86::lines_apart::<false>(from, factor.steps.0, lines, depth, to);
                     }
                     (false, true) => {
-                        x86::lines_apart::<true>(from, factor.steps.0, lines, depth, to)
+                        x86::lines_apart::<true>(from, factor.steps.0, lines, depth, to);
                     }
                     (true, false) => {
-                        x86::terms_apart::<false>(from, factor.steps.1, lines, depth, to)
+                        x86::terms_apart::<false>(from, factor.steps.1, lines, depth, to);
                     }
                     (true, true) => {
-                        x86::terms_apart::<true>(from, factor.steps.1, lines, depth, to)
+                        x86::terms_apart::<true>(from, factor.steps.1, lines, depth, to);
                     }
                 }
             }
@@ -106,6 +106,15 @@ mod x86 {
         [first, second, _mm512_and_si512(_mm512_castps_si512(third), upper)]
     }
 
+    /// Row `at` of each third.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn put(rows: &mut [[__m512; MAX_LANES]; 3], at: usize, thirds: [__m512i; 3]) {
+        for (rows, third) in rows.iter_mut().zip(thirds) {
+            rows[at] = _mm512_castsi512_ps(third);
+        }
+    }
+
     /// Writes 16 rows of each third to its tile, or its columns.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -154,10 +163,8 @@ mod x86 {
                 _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(2 * STEP + 16).cast());
                 let low = thirds(_mm512_maskz_loadu_ps(halves[0], from));
                 let high = thirds(_mm512_maskz_loadu_ps(halves[1], from.wrapping_add(16)));
-                for n in 0..3 {
-                    let pairs = _mm512_permutex2var_epi16(low[n], upper, high[n]);
-                    rows[n][line] = _mm512_castsi512_ps(pairs);
-                }
+                let pairs = |n: usize| _mm512_permutex2var_epi16(low[n], upper, high[n]);
+                put(&mut rows, line, [pairs(0), pairs(1), pairs(2)]);
             }
             store::<TRANSPOSED>(&rows, to);
         }
@@ -183,10 +190,8 @@ mod x86 {
             let mut rows = [[_mm512_setzero_ps(); MAX_LANES]; 3];
             for pair in 0..MAX_LANES {
                 let (even, odd) = (term(2 * pair), term(2 * pair + 1));
-                for n in 0..3 {
-                    let pairs = _mm512_or_si512(_mm512_srli_epi32::<16>(even[n]), odd[n]);
-                    rows[n][pair] = _mm512_castsi512_ps(pairs);
-                }
+                let pairs = |n: usize| _mm512_or_si512(_mm512_srli_epi32::<16>(even[n]), odd[n]);
+                put(&mut rows, pair, [pairs(0), pairs(1), pairs(2)]);
             }
             store::<TRANSPOSED>(&rows, to);
         }
