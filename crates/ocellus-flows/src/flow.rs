@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use ocellus_ops::{concat, normal_log_density};
+use ocellus_ops::{concat, network_couplings, normal_log_density};
 
 use crate::block::CouplingBlock;
 use crate::{FlowConfig, Invertible, Mapped};
@@ -157,8 +157,14 @@ impl Flow {
         self.check(x, condition)?;
         let zeros = x.narrow(1, 0, 1)?.zeros_like()?;
         let mut state = concat(x, &zeros, 1)?;
-        for block in &self.blocks {
-            state = block.advance(&state, condition)?;
+        // As many blocks at once as have nothing between them.
+        for blocks in self.blocks.chunk_by(|block, _| block.is_permuted()) {
+            let couplings =
+                blocks.iter().map(CouplingBlock::coupling).collect::<Result<Vec<_>>>()?;
+            state = network_couplings(&state, condition, &couplings)?;
+            if let Some(last) = blocks.last() {
+                state = last.mix_state(&state)?;
+            }
         }
         Ok(state)
     }

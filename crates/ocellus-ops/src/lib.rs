@@ -25,7 +25,7 @@
 //! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
 //! | [`concat()`] | two tensors, one behind the other |
-//! | [`coupling()`], [`network_coupling`], [`leading_channels`], [`normal_log_density`] | normalizing flows: affine coupling with its log-determinant, alone or with its network, what the network sees, the density |
+//! | [`coupling()`], [`network_couplings`], [`leading_channels`], [`normal_log_density`] | normalizing flows: affine coupling with its log-determinant, alone or many with their networks, what those see, the density |
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
@@ -88,7 +88,7 @@ pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,
     conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm,
 };
-pub use coupling::{Clamp, CouplingConfig, CouplingNetwork, coupling, network_coupling};
+pub use coupling::{Clamp, CouplingConfig, NetworkCoupling, coupling, network_couplings};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use dropout::dropout;
 pub use focal::focal;

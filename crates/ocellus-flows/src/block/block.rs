@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use ocellus_ops::{Clamp, CouplingConfig, leading_channels, network_coupling};
+use ocellus_ops::{Clamp, CouplingConfig, NetworkCoupling, leading_channels};
 
 use super::Subnet;
 use super::global_affine::GlobalAffine;
@@ -40,13 +40,23 @@ impl CouplingBlock {
         self.subnet.forward(&leading_channels(x, passive, condition)?)
     }
 
-    /// `(batch, C + 1, height, width)` to the same: C channels and the log-determinant so far.
-    pub(crate) fn advance(&self, state: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+    /// The block as a part of an operation on `(batch, C + 1, height, width)`: C channels and the
+    /// log-determinant so far. What [`mix_state`](Self::mix_state) does is left.
+    pub(crate) fn coupling(&self) -> Result<NetworkCoupling<'_>> {
         let mut config = CouplingConfig::new(self.alpha).with_clamp(self.clamp);
         config.permutation = self.mixer.permutation()?;
-        let (network, affine) = (self.subnet.network(), self.affine.factors()?);
-        let state = network_coupling(state, condition, &network, &affine, &config)?;
-        self.mixer.mix_state(&state)
+        let ([first, second], conv) = self.subnet.parts();
+        Ok(NetworkCoupling { first, second, conv, affine: self.affine.factors()?, config })
+    }
+
+    /// Whether the coupling has done all.
+    pub(crate) fn is_permuted(&self) -> bool {
+        matches!(self.mixer, Mixer::Hard(_))
+    }
+
+    /// Rotates the channels of a state.
+    pub(crate) fn mix_state(&self, state: &Tensor) -> Result<Tensor> {
+        self.mixer.mix_state(state)
     }
 
     /// Undoes it on C channels; gives them, and the log-determinant of the way back at each pixel.

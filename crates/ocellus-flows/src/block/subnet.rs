@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use ocellus_ops::{Conv2dConfig, CouplingNetwork, conv2d, conv2d_relu};
+use ocellus_ops::{Conv2dConfig, conv2d, conv2d_relu};
 
 use super::Subnet;
 
@@ -59,10 +59,9 @@ impl SubnetLayers {
         })
     }
 
-    /// As a part of a coupling.
-    pub(crate) fn network(&self) -> CouplingNetwork<'_> {
-        let [first, second] = [&self.first, &self.second].map(|layer| (&layer.weight, &layer.bias));
-        CouplingNetwork { first, second, config: self.config }
+    /// Weights and biases of both layers, and what they do with their input.
+    pub(crate) fn parts(&self) -> ([(&Tensor, &Tensor); 2], Conv2dConfig) {
+        ([&self.first, &self.second].map(|layer| (&layer.weight, &layer.bias)), self.config)
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {

@@ -11,9 +11,10 @@ mod handover;
 mod network;
 #[cfg(test)]
 mod network_tests;
+mod stage;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Clamp, CouplingConfig};
 pub use coupling::coupling;
-pub use network::{CouplingNetwork, network_coupling};
+pub use network::{NetworkCoupling, network_couplings};

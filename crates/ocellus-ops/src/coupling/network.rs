@@ -1,39 +1,42 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::backward::gradients;
-use super::forward::forward as couple;
 use super::geometry::Geometry;
 use super::handover::Handover;
+use super::stage::{Between, Layer, Stage, give};
 use super::{CouplingConfig, coupling};
 use crate::backward::collect;
-use crate::conv::{self, Epilogue, Weights, add_grad_input, grad_bias, grad_input_gated};
+use crate::conv;
 use crate::cpu::{Float, dispatch, read, view};
 use crate::implementation::use_kernel;
 use crate::leading::{Leading, check};
 use crate::{Conv2dConfig, conv2d, conv2d_relu, leading_channels};
 
-const NAME: &str = "network_coupling";
+const NAME: &str = "network_couplings";
 
-/// The network of a coupling: two convolutions with a ReLU between. See [`network_coupling`].
-#[derive(Clone, Copy, Debug)]
-pub struct CouplingNetwork<'a> {
-    /// Weight and bias of the first one.
+/// A coupling, and the network that finds its coefficients: two convolutions with a ReLU between. See
+/// [`network_couplings`].
+#[derive(Clone, Debug)]
+pub struct NetworkCoupling<'a> {
+    /// Weight and bias of the first convolution.
     pub first: (&'a Tensor, &'a Tensor),
     /// Weight and bias of the second one, which gives the coefficients.
     pub second: (&'a Tensor, &'a Tensor),
     /// What both do with their input.
-    pub config: Conv2dConfig,
+    pub conv: Conv2dConfig,
+    /// Scale and offset of each channel, `(2, C)`.
+    pub affine: Tensor,
+    /// The coupling.
+    pub config: CouplingConfig,
 }
 
-/// A block of a normalizing flow with its network, in one:
-/// [`coupling`](crate::coupling()) with the coefficients that the network finds.
+/// Blocks of a normalizing flow with their networks, one behind the other, in one operation.
 ///
 /// ```text
 /// x = [state[:, :C − C/2], condition]
-/// y = coupling(state, second(max(0, first(x))), affine)
+/// state ← coupling(state, second(max(0, first(x))), affine)            for each block
 /// ```
 ///
 /// As [`leading_channels`](crate::leading_channels), [`conv2d_relu`](crate::conv2d_relu),
@@ -44,168 +47,134 @@ pub struct CouplingNetwork<'a> {
 ///
 /// - `state` and output: `(batch, C + 1, height, width)`: C channels, then the log-determinant
 /// - `condition`: `(batch, extra, height, width)`, or `(1, …)` for all of the batch
-/// - `network`: weights as of [`conv2d`](crate::conv2d()), C − C/2 + extra channels to 2 ⌊C/2⌋
-/// - `affine`: `(2, C)`
+/// - weights as of [`conv2d`](crate::conv2d()), from C − C/2 + extra channels to 2 ⌊C/2⌋
 ///
 /// # Examples
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use ocellus_ops::{Conv2dConfig, CouplingConfig, CouplingNetwork, network_coupling};
+/// use ocellus_ops::{Conv2dConfig, CouplingConfig, NetworkCoupling, network_couplings};
 ///
 /// let zeros = |dims: &[usize]| Tensor::zeros(dims, DType::F32, &Device::Cpu);
 /// let (weight, bias) = (zeros(&[2, 1])?, zeros(&[2])?);
 /// let (second, shift) = (zeros(&[2, 2])?, Tensor::new(&[0f32, 5.], &Device::Cpu)?);
-/// let config = Conv2dConfig::default();
-/// let network = CouplingNetwork { first: (&weight, &bias), second: (&second, &shift), config };
+/// let block = NetworkCoupling {
+///     first: (&weight, &bias),
+///     second: (&second, &shift), // s = 0, t = 5.
+///     conv: Conv2dConfig::default(),
+///     affine: Tensor::new(&[[1f32, 1.], [0., 0.]], &Device::Cpu)?,
+///     config: CouplingConfig::new(1.9),
+/// };
 /// let state = Tensor::new(&[[[[1f32]], [[2.]], [[0.]]]], &Device::Cpu)?;
-/// let affine = Tensor::new(&[[1f32, 1.], [0., 0.]], &Device::Cpu)?;
-/// let y = network_coupling(&state, None, &network, &affine, &CouplingConfig::new(1.9))?;
-/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [1., 2.5, 0.]);
+/// let y = network_couplings(&state, None, &[block.clone(), block])?;
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [1., 3., 0.]);
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 ///
 /// # Errors
 ///
 /// As of the operations that it stands for.
-pub fn network_coupling(
+pub fn network_couplings(
     state: &Tensor,
     condition: Option<&Tensor>,
-    network: &CouplingNetwork,
-    affine: &Tensor,
-    config: &CouplingConfig,
+    blocks: &[NetworkCoupling],
 ) -> Result<Tensor> {
-    let &[batch, planes, height, width] = state.dims() else {
+    let &[_, planes, _, _] = state.dims() else {
         bail!("{NAME}: the state is {:?}, not (batch, channels + 1, height, width)", state.dims())
     };
     let channels = planes.saturating_sub(1);
-    let leading = Leading { count: channels - channels / 2 };
-    let CouplingNetwork { first, second, config: conv } = network;
+    let count = channels - channels / 2;
+    if blocks.is_empty() {
+        return Ok(state.clone());
+    }
     let tracked = condition.is_some_and(Tensor::track_op);
     let floats = use_kernel(NAME, state)? && state.dtype().size_in_bytes() > 2;
     if tracked || !floats {
-        let x = leading_channels(state, leading.count, condition)?;
-        let hidden = conv2d_relu(&x, first.0, Some(first.1), conv)?;
-        let coefficients = conv2d(&hidden, second.0, Some(second.1), conv)?;
-        return coupling(state, &coefficients, affine, config);
+        return blocks.iter().try_fold(state.clone(), |state, block| {
+            let x = leading_channels(&state, count, condition)?;
+            let hidden = conv2d_relu(&x, block.first.0, Some(block.first.1), &block.conv)?;
+            let coefficients = conv2d(&hidden, block.second.0, Some(block.second.1), &block.conv)?;
+            coupling(&state, &coefficients, &block.affine, &block.config)
+        });
     }
-    check(state, leading.count, condition)?;
-    let extra = condition.map_or(Ok(0), |condition| condition.dim(1))?;
-    let layer = |dims: &[usize], (weight, bias): (&Tensor, &Tensor)| -> Result<Layer> {
-        let geometry = conv::checked(NAME, (state, dims), weight, Some(bias), conv)?;
-        Ok(Layer { geometry, weight: weight.clone(), bias: bias.clone() })
-    };
-    let layer_one = layer(&[batch, leading.count + extra, height, width], *first)?;
-    let layer_two = layer(&layer_one.geometry.output_shape(), *second)?;
-    let geometry = Geometry::new(state, &layer_two.geometry.output_shape(), affine, config)?;
-    let handover = Handover::default();
-    let scalar = handover.scalar([*first, *second])?;
-    let keep = state.track_op() || scalar.track_op() || affine.track_op();
-    let op = NetworkCoupling {
-        geometry,
-        leading,
-        condition: condition.cloned(),
-        layers: [layer_one, layer_two],
-        handover,
-        keep,
-        kept: Mutex::new(None),
-    };
-    state.apply_op3(&scalar, affine, op)
+    check(state, count, condition)?;
+    let stage = |block: &NetworkCoupling| stage(state, condition, count, block);
+    let stages = blocks.iter().map(stage).collect::<Result<Vec<_>>>()?;
+    let tensors: Vec<&Tensor> = stages.iter().flat_map(Stage::tensors).collect();
+    let (handover, scalar) = Handover::new(&tensors)?;
+    let keep = state.track_op() || scalar.track_op();
+    let (condition, kept) = (condition.cloned(), Mutex::new(Vec::new()));
+    state.apply_op2(&scalar, Chain { stages, condition, handover, keep, kept })
 }
 
-struct NetworkCoupling {
-    geometry: Geometry,
-    leading: Leading,
+/// A block, if it fits.
+fn stage(
+    state: &Tensor,
+    condition: Option<&Tensor>,
+    count: usize,
+    block: &NetworkCoupling,
+) -> Result<Stage> {
+    let (batch, _, height, width) = state.dims4()?;
+    let extra = condition.map_or(Ok(0), |condition| condition.dim(1))?;
+    let layer = |dims: &[usize], (weight, bias): (&Tensor, &Tensor)| -> Result<Layer> {
+        let geometry = conv::checked(NAME, (state, dims), weight, Some(bias), &block.conv)?;
+        Ok(Layer { geometry, weight: weight.clone(), bias: bias.clone() })
+    };
+    let first = layer(&[batch, count + extra, height, width], block.first)?;
+    let second = layer(&first.geometry.output_shape(), block.second)?;
+    let (coefficients, affine) = (second.geometry.output_shape(), block.affine.clone());
+    let geometry = Geometry::new(state, &coefficients, &affine, &block.config)?;
+    Ok(Stage { geometry, leading: Leading { count }, layers: [first, second], affine })
+}
+
+struct Chain {
+    stages: Vec<Stage>,
     condition: Option<Tensor>,
-    layers: [Layer; 2],
     handover: Handover,
     /// Whether there will be a backward pass.
     keep: bool,
-    /// What it needs: the network's input, the hidden layer, the coefficients.
-    kept: Mutex<Option<[Tensor; 3]>>,
+    /// What it needs of each stage: its input, but of the first one, and what lies between.
+    kept: Mutex<Vec<(Option<Tensor>, Between<Tensor>)>>,
 }
 
-struct Layer {
-    geometry: conv::Geometry,
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Layer {
-    fn forward<T: Float>(&self, x: &[T], relu: bool) -> Result<Vec<T>> {
-        let (weight, bias) = (read::<T>(&self.weight)?, read::<T>(&self.bias)?);
-        let epilogue = Epilogue { relu, ..Epilogue::of(Some(&*bias)) };
-        Ok(conv::forward(&self.geometry, x, Weights::Plain(&weight), epilogue))
-    }
-
-    /// The gradients by weight and bias.
-    fn gradients<T: Float>(&self, x: &[T], grad: &[T]) -> Result<[Option<Tensor>; 2]> {
-        let give = |argument: &Tensor, gradient: &dyn Fn() -> Vec<T>| {
-            let wanted = argument.track_op();
-            wanted.then(|| Tensor::from_vec(gradient(), argument.shape(), &Device::Cpu)).transpose()
-        };
-        let [batch, channels, height, width] = self.geometry.output_shape();
-        let by_weight = || conv::grad_weight(&self.geometry, x, grad);
-        let by_bias = || grad_bias(grad, batch, channels, height * width);
-        Ok([give(&self.weight, &by_weight)?, give(&self.bias, &by_bias)?])
-    }
-}
-
-impl NetworkCoupling {
-    fn forward<T: Float>(&self, state: &[T], affine: &[T], dims: &[usize]) -> Result<Vec<T>> {
-        let condition = self.condition.as_ref().map(read::<T>).transpose()?;
-        let extra = self.condition.as_ref().map_or(Ok(0), |condition| condition.dim(1))?;
-        let x = self.leading.run(state, condition.as_deref().unwrap_or_default(), dims, extra);
-        let hidden = self.layers[0].forward(&x, true)?;
-        let coefficients = self.layers[1].forward(&hidden, false)?;
-        let y = couple(&self.geometry, state, &coefficients, affine);
-        if self.keep {
-            let tensor = |x: Vec<T>| {
-                let len = x.len();
-                Tensor::from_vec(x, len, &Device::Cpu)
-            };
-            let kept = [tensor(x)?, tensor(hidden)?, tensor(coefficients)?];
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        }
-        Ok(y)
-    }
-
-    /// The gradients by state and affine map; those by the weights are left for later.
-    fn backward<T: Float>(
-        &self,
-        state: &Tensor,
-        affine: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some([x, hidden, coefficients]) = kept else {
-            bail!("{NAME}: a backward pass without a forward pass")
-        };
-        let (x, hidden, coefficients) = (read::<T>(&x)?, read(&hidden)?, read(&coefficients)?);
-        let (values, factors, grad) = (read(state)?, read(affine)?, read(grad)?);
-        let found = gradients::<T>(&self.geometry, &values, &coefficients, &factors, &grad);
-        let (mut by_state, by_coefficients) = (found.state, found.coefficients);
-        let [first, second] = &self.layers;
-        self.handover.leave(1, second.gradients(&hidden, &by_coefficients)?);
-        let weight = read::<T>(&second.weight)?;
-        let by_hidden = grad_input_gated(&second.geometry, &by_coefficients, &weight, &hidden);
-        self.handover.leave(0, first.gradients(&x, &by_hidden)?);
-        if state.track_op() {
-            let (weight, planes) = (read::<T>(&first.weight)?, state.dim(1)?);
-            let to = (&mut by_state[..], planes);
-            add_grad_input(&first.geometry, &by_hidden, &weight, self.leading.count, to);
-        }
-        let give = |argument: &Tensor, values: Vec<T>| {
-            if !argument.track_op() {
-                return Ok(None);
+impl Chain {
+    fn forward<T: Float>(&self, state: &[T], dims: &[usize]) -> Result<Vec<T>> {
+        let mut kept = Vec::new();
+        let mut current: Option<Vec<T>> = None;
+        for stage in &self.stages {
+            let input = current.as_deref().unwrap_or(state);
+            let (y, between) = stage.forward(input, self.condition.as_ref(), dims)?;
+            let input = current.replace(y);
+            if self.keep {
+                let input = input.map(|x| Tensor::from_vec(x, dims, &Device::Cpu)).transpose()?;
+                kept.push((input, between.tensors()?));
             }
-            collect(argument, Tensor::from_vec(values, argument.shape(), &Device::Cpu)?)
-        };
-        Ok((give(state, by_state)?, give(affine, found.affine)?))
+        }
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(current.unwrap_or_else(|| state.to_vec()))
+    }
+
+    /// The gradient by the state; those by all else are left for later.
+    fn backward<T: Float>(&self, state: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (first, last) = (read::<T>(state)?, read::<T>(grad)?);
+        let mut current: Option<Vec<T>> = None;
+        for (n, (stage, (input, between))) in self.stages.iter().zip(&kept).enumerate().rev() {
+            let input = input.as_ref().map(read::<T>).transpose()?;
+            let (state_in, grad) = (input.as_deref().unwrap_or(&first), current.as_deref());
+            let wanted = n > 0 || state.track_op();
+            let found = stage.backward(state_in, between, grad.unwrap_or(&last), wanted)?;
+            self.handover.leave(5 * n, found.tensors);
+            current = Some(found.state);
+        }
+        match give(state, || current.unwrap_or_default())? {
+            Some(gradient) => collect(state, gradient),
+            None => Ok(None),
+        }
     }
 }
 
-impl CustomOp3 for NetworkCoupling {
+impl CustomOp2 for Chain {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -213,16 +182,13 @@ impl CustomOp3 for NetworkCoupling {
     fn cpu_fwd(
         &self,
         state: &CpuStorage,
-        state_layout: &Layout,
+        layout: &Layout,
         _: &CpuStorage,
         _: &Layout,
-        affine: &CpuStorage,
-        affine_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         dispatch!(state.dtype(), NAME, T => {
-            let (state, affine) = (view(state, state_layout)?, view(affine, affine_layout)?);
-            let y = self.forward::<T>(&state, &affine, state_layout.dims())?;
-            Ok((<T as candle_core::WithDType>::to_cpu_storage_owned(y), state_layout.shape().clone()))
+            let y = self.forward::<T>(&view(state, layout)?, layout.dims())?;
+            Ok((<T as candle_core::WithDType>::to_cpu_storage_owned(y), layout.shape().clone()))
         })
     }
 
@@ -230,13 +196,11 @@ impl CustomOp3 for NetworkCoupling {
         &self,
         state: &Tensor,
         scalar: &Tensor,
-        affine: &Tensor,
         _: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (by_state, by_affine) =
-            dispatch!(state.dtype(), NAME, T => self.backward::<T>(state, affine, grad))?;
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let by_state = dispatch!(state.dtype(), NAME, T => self.backward::<T>(state, grad))?;
         let scalar = if scalar.track_op() { Some(scalar.zeros_like()?) } else { None };
-        Ok((by_state, scalar, by_affine))
+        Ok((by_state, scalar))
     }
 }

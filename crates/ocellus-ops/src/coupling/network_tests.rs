@@ -25,22 +25,32 @@ fn config() -> CouplingConfig {
     CouplingConfig::new(1.9).with_permutation(vec![3, 1, 4, 0, 2])
 }
 
+fn block(x: &[Tensor], padding: usize) -> NetworkCoupling<'_> {
+    NetworkCoupling {
+        first: (&x[1], &x[2]),
+        second: (&x[3], &x[4]),
+        conv: Conv2dConfig::default().with_padding(padding),
+        affine: x[0].clone(),
+        config: config(),
+    }
+}
+
 fn run(x: &[Tensor], condition: Option<&Tensor>, padding: usize) -> Result<Tensor> {
-    let network = CouplingNetwork {
-        first: (&x[2], &x[3]),
-        second: (&x[4], &x[5]),
-        config: Conv2dConfig::default().with_padding(padding),
-    };
-    network_coupling(&x[0], condition, &network, &x[1], &config())
+    // Behind the state, a block is made of five tensors.
+    let blocks: Vec<_> = x[1..].chunks_exact(5).map(|x| block(x, padding)).collect();
+    network_couplings(&x[0], condition, &blocks)
 }
 
 #[test]
 fn passes_the_suite() -> Result<()> {
-    for (extra, side) in [(0, 1), (0, 3), (2, 1)] {
+    for (extra, side, blocks) in [(0, 1, 1), (0, 3, 1), (2, 1, 3)] {
         let state = fill((2, 6, 3, 2), 0.1, DType::F64)?;
         let condition = fill((1, extra.max(1), 3, 2), 0.2, DType::F64)?;
-        let mut inputs = vec![state, affine(5, DType::F64)?];
-        inputs.extend(weights(extra, side)?);
+        let mut inputs = vec![state];
+        for _ in 0..blocks {
+            inputs.push(affine(5, DType::F64)?);
+            inputs.extend(weights(extra, side)?);
+        }
         let f = |x: &[Tensor]| {
             let condition = condition.to_dtype(x[0].dtype())?;
             run(x, (extra > 0).then_some(&condition), side / 2)
@@ -55,7 +65,7 @@ fn a_condition_that_asks_for_a_gradient_gets_one() -> Result<()> {
     let mut inputs = vec![fill((2, 6, 3, 2), 0.1, DType::F64)?, affine(5, DType::F64)?];
     inputs.extend(weights(2, 1)?);
     inputs.push(fill((2, 2, 3, 2), 0.2, DType::F64)?);
-    check_op(|x| run(x, Some(&x[6]), 0), &inputs)
+    check_op(|x| run(&x[..6], Some(&x[6]), 0), &inputs)
 }
 
 #[test]
@@ -75,13 +85,8 @@ fn kernel_and_composition_agree_where_the_products_are_large() -> Result<()> {
             )?);
         }
         let x: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-        let network = CouplingNetwork {
-            first: (&x[2], &x[3]),
-            second: (&x[4], &x[5]),
-            config: Conv2dConfig::default(),
-        };
-        let config = CouplingConfig::new(1.9);
-        let y = network_coupling(&x[0], Some(&condition), &network, &x[1], &config)?;
+        let block = NetworkCoupling { config: CouplingConfig::new(1.9), ..block(&x[1..], 0) };
+        let y = network_couplings(&x[0], Some(&condition), &[block.clone(), block])?;
         let loss = (&y * fill(y.shape().clone(), 0.5, DType::F32)?)?.sum_all()?;
         // By either way, twice: what is handed over is there again.
         let (found, plain) = (backward(&loss)?, loss.backward()?);

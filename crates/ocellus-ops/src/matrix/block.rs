@@ -93,6 +93,11 @@ impl Place {
                 let soon = out.start().wrapping_add(start + (n + SOON) * self.row_step);
                 _mm_prefetch::<_MM_HINT_ET0>(soon.cast());
                 _mm_prefetch::<_MM_HINT_ET0>(soon.wrapping_add(count - 1).cast());
+                if let Some(gate) = ending.and_then(|ending| ending.gate) {
+                    let soon = gate.as_ptr().wrapping_add(start + (n + SOON) * self.row_step);
+                    _mm_prefetch::<_MM_HINT_T0>(soon.cast());
+                    _mm_prefetch::<_MM_HINT_T0>(soon.wrapping_add(count - 1).cast());
+                }
             }
             for (panel, &(start, count)) in panels.iter().enumerate() {
                 for half in 0..count.div_ceil(16) {
