@@ -137,8 +137,12 @@ pub enum Error {
         /// What it must be.
         remedy: &'static str,
     },
-    /// The file of a store of rows cannot be made, written or read.
-    #[error("rows cannot be kept in `{}`: {source}: give a folder with room for them", path.display())]
+    /// A file of rows cannot be made, written or read.
+    #[error(
+        "rows cannot be kept in, or read from, `{}`: {source}: give a folder with room for them, or a \
+         whole file",
+        path.display()
+    )]
     Store {
         /// The file or its folder.
         path: PathBuf,

@@ -41,7 +41,7 @@
 //! | [`NearestNeighbors`] | the k nearest of many rows, exactly; see [`NeighborDistance`] |
 //! | [`GreedyCoreset`] | rows that cover all others, chosen greedily; see [`CoresetSize`], [`CoresetStart`] |
 //! | [`RandomProjection`] | fewer features, distances kept; see [`ProjectionWeights`], [`ProjectionDims`], [`johnson_lindenstrauss_dims`] |
-//! | [`RowSource`], [`RowStore`] | rows that need not be in memory |
+//! | [`RowSource`], [`RowStore`], [`RowFile`] | rows that need not be in memory |
 //!
 //! | Foundations | What it is |
 //! | --- | --- |
@@ -110,5 +110,5 @@ pub use projection::{
     ProjectionDims, ProjectionWeights, RandomProjection, RandomProjectionModel,
     johnson_lindenstrauss_dims,
 };
-pub use rows::{RowSource, RowStore};
+pub use rows::{RowFile, RowSource, RowStore};
 pub use scaling::{MinMaxModel, MinMaxScaler, StandardModel, StandardScaler};

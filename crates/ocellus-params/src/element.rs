@@ -44,6 +44,11 @@ impl Element {
         }
     }
 
+    /// Whether it is read as a wider type.
+    pub(crate) fn is_widened(self) -> bool {
+        matches!(self, Self::Bool | Self::I8 | Self::U16)
+    }
+
     /// The kind of a safetensors file's tensor, or the name of one that candle cannot hold.
     pub(crate) fn of_safetensors(dtype: Dtype) -> std::result::Result<Self, String> {
         Ok(match dtype {

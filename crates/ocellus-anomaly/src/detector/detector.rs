@@ -2,7 +2,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::file;
+use super::file::{self, Tables};
 use crate::{
     Calibration, EncodedImages, Encoder, Error, FeatureModel, FitFeatures, FrozenBackbone,
     ImageSource, Result, ScoreDistribution, Scores, Threshold,
@@ -172,7 +172,21 @@ impl Detector {
     /// If the file is missing, cut short or damaged, no detector, of a newer version, or made with
     /// another backbone.
     pub fn load(path: impl AsRef<Path>, backbone: FrozenBackbone) -> Result<Self> {
-        file::load(path.as_ref(), backbone)
+        file::load(path.as_ref(), backbone, Tables::InMemory)
+    }
+
+    /// As [`load`](Self::load), with PatchCore's bank left in the file: for one that outgrows memory.
+    ///
+    /// It is read block by block for each image, or some that are scored together: what the system
+    /// has in its cache costs a copy, the rest a pass over the disk. In memory are the norms of its
+    /// rows, 4 bytes each, and 2,048 rows a thread. Scores are the same, to the bit. The file is held
+    /// open: it may be replaced or removed, but not written to.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn open(path: impl AsRef<Path>, backbone: FrozenBackbone) -> Result<Self> {
+        file::load(path.as_ref(), backbone, Tables::InFile)
     }
 
     fn input_size(&self, images: &Tensor) -> Result<(usize, usize)> {

@@ -1,7 +1,8 @@
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{DType, Tensor};
 use ocellus_backbones::Preprocessing;
+use ocellus_cluster::{RowFile, RowSource as _};
 use ocellus_params::{WeightFile, write_tensors};
 
 use super::Detector;
@@ -12,6 +13,16 @@ use crate::{
 
 const FORMAT: &str = "ocellus-anomaly";
 const VERSION: u32 = 1;
+
+/// Tables of `f32` that can stay in the file.
+const TABLES: [&str; 1] = ["model.bank"];
+
+/// Where tables are while a detector is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tables {
+    InMemory,
+    InFile,
+}
 
 pub(super) fn save(detector: &Detector, path: &Path) -> Result<()> {
     let mut state = State::default();
@@ -27,7 +38,7 @@ pub(super) fn save(detector: &Detector, path: &Path) -> Result<()> {
     Ok(write_tensors(path, state.tensors(), state.texts())?)
 }
 
-pub(super) fn load(path: &Path, backbone: FrozenBackbone) -> Result<Detector> {
+pub(super) fn load(path: &Path, backbone: FrozenBackbone, tables: Tables) -> Result<Detector> {
     let file = WeightFile::open(path)?;
     let refuse = |what: String, remedy| Error::File { path: path.to_owned(), what, remedy };
     if file.metadata().get("format").map(String::as_str) != Some(FORMAT) {
@@ -48,8 +59,25 @@ pub(super) fn load(path: &Path, backbone: FrozenBackbone) -> Result<Detector> {
         Error::Setting(what) => refuse(what, "load the weights that it was fitted with"),
         error => damaged(error),
     })?;
-    let state = State::new(file.metadata().clone(), file.tensors()?);
-    restored(state, backbone).map_err(damaged)
+    restored(read(&file, tables)?, backbone).map_err(damaged)
+}
+
+fn read(file: &WeightFile, place: Tables) -> Result<State> {
+    let (mut tensors, mut tables) = (BTreeMap::new(), BTreeMap::new());
+    for name in file.names() {
+        let stays = place == Tables::InFile && TABLES.contains(&name);
+        let table = match (file.position(name), file.shape(name), file.dtype(name)) {
+            (Some(position), Some(&[rows, columns]), Some(DType::F32)) if stays => {
+                Some(RowFile::open(file.path(), position, rows, columns)?)
+            }
+            _ => None,
+        };
+        match table {
+            Some(table) => drop(tables.insert(name.to_owned(), table)),
+            None => drop(tensors.insert(name.to_owned(), file.tensor(name)?)),
+        }
+    }
+    Ok(State::new(file.metadata().clone(), tensors).with_tables(tables))
 }
 
 fn restored(state: State, backbone: FrozenBackbone) -> Result<Detector> {
@@ -138,12 +166,32 @@ fn checksum(state: &State) -> Result<u64> {
             name.bytes().chain([0]).chain(text.bytes()).for_each(|byte| add(byte.into()));
         }
     }
-    for (name, tensor) in state.tensors() {
+    let mut names: Vec<&String> = state.tensors().keys().chain(state.tables().keys()).collect();
+    names.sort_unstable();
+    for name in names {
         name.bytes().for_each(|byte| add(byte.into()));
-        tensor.dims().iter().for_each(|&dim| add(dim as u64));
-        each_word(tensor, &mut add)?;
+        if let Some(tensor) = state.tensors().get(name) {
+            tensor.dims().iter().for_each(|&dim| add(dim as u64));
+            each_word(tensor, &mut add)?;
+        } else if let Some(table) = state.table(name) {
+            [table.size().0, table.size().1].iter().for_each(|&dim| add(dim as u64));
+            each_word_of_table(table, &mut add)?;
+        }
     }
     Ok(hash)
+}
+
+/// Calls `f` with the bits of each value, a block of rows at a time.
+fn each_word_of_table(table: &RowFile, f: &mut impl FnMut(u64)) -> Result<()> {
+    const ROWS: usize = 1024;
+    let (rows, columns) = table.size();
+    let mut block = vec![0f32; ROWS.min(rows) * columns];
+    for start in (0..rows).step_by(ROWS) {
+        let block = &mut block[..ROWS.min(rows - start) * columns];
+        table.read_rows(start, block)?;
+        block.iter().for_each(|x| f(x.to_bits().into()));
+    }
+    Ok(())
 }
 
 /// Calls `f` with the bits of each value.

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use candle_core::{DType, Tensor};
+use ocellus_cluster::RowFile;
 
 use crate::{Error, Result};
 
@@ -25,13 +26,22 @@ use crate::{Error, Result};
 pub struct State {
     texts: BTreeMap<String, String>,
     tensors: BTreeMap<String, Tensor>,
+    tables: BTreeMap<String, RowFile>,
 }
 
 impl State {
     /// A state of those texts and tensors.
     #[must_use]
     pub fn new(texts: BTreeMap<String, String>, tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { texts, tensors }
+        Self { texts, tensors, ..Self::default() }
+    }
+
+    /// This state with tables of `f32` that stay in a file. They are no [`tensors`](Self::tensors):
+    /// a model that can work so asks for [`table`](Self::table).
+    #[must_use]
+    pub fn with_tables(mut self, tables: BTreeMap<String, RowFile>) -> Self {
+        self.tables = tables;
+        self
     }
 
     /// The texts by name.
@@ -44,6 +54,18 @@ impl State {
     #[must_use]
     pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
         &self.tensors
+    }
+
+    /// The tables that stay in a file, by name.
+    #[must_use]
+    pub fn tables(&self) -> &BTreeMap<String, RowFile> {
+        &self.tables
+    }
+
+    /// The table of that name, if it stays in a file.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&RowFile> {
+        self.tables.get(name)
     }
 
     /// Keeps a text or a number.
@@ -118,6 +140,7 @@ impl State {
         Self {
             texts: self.texts.into_iter().map(|(name, text)| (put(name), text)).collect(),
             tensors: self.tensors.into_iter().map(|(name, tensor)| (put(name), tensor)).collect(),
+            tables: self.tables.into_iter().map(|(name, table)| (put(name), table)).collect(),
         }
     }
 
@@ -128,13 +151,18 @@ impl State {
             let strip = |name: &str| Some(name.strip_prefix(prefix)?.strip_prefix('.')?.to_owned());
             all.iter().filter_map(|(name, item)| Some((strip(name)?, item.clone()))).collect()
         }
-        Self { texts: cut(&self.texts, prefix), tensors: cut(&self.tensors, prefix) }
+        Self {
+            texts: cut(&self.texts, prefix),
+            tensors: cut(&self.tensors, prefix),
+            tables: cut(&self.tables, prefix),
+        }
     }
 
     /// Takes over all of another state.
     pub fn extend(&mut self, other: Self) {
         self.texts.extend(other.texts);
         self.tensors.extend(other.tensors);
+        self.tables.extend(other.tables);
     }
 
     fn missing(name: &str) -> Error {

@@ -1,6 +1,6 @@
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
-use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance};
+use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, RowSource as _};
 
 use super::{ImageScore, PatchCore, patches::Patches};
 use crate::{Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State};
@@ -8,7 +8,8 @@ use crate::{Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, Sta
 /// Patches that are compared with the bank at once.
 const PATCHES: usize = 4096;
 
-/// What [`PatchCore`] has learned: a bank of normal patches.
+/// What [`PatchCore`] has learned: a bank of normal patches, in memory or in a detector's file
+/// (see [`Detector::open`](crate::Detector::open)).
 ///
 /// Its evidence is the distance of each patch, of one scale, the finest. It has no latents.
 #[derive(Clone, Debug)]
@@ -29,7 +30,14 @@ impl PatchCoreModel {
         patches: Patches,
         bank: NearestNeighborsModel,
     ) -> Result<Self> {
-        let (rows, neighbors) = (bank.rows().size().0, settings.neighbors);
+        let ((rows, columns), neighbors) = (bank.rows().size(), settings.neighbors);
+        if columns != patches.dims() {
+            let (expected, scales) = (patches.dims(), patches.scales());
+            return Err(Error::Shape(format!(
+                "a bank of {columns} features, but patches of scales {scales:?} have {expected}: give \
+                 the channels, heights and widths that it was made of"
+            )));
+        }
         if neighbors == 0 || neighbors > rows {
             return Err(Error::Setting(format!(
                 "the score of a patch over {neighbors} of {rows} patches in the bank: take 1 at least, \
@@ -66,13 +74,6 @@ impl PatchCoreModel {
     ) -> Result<Self> {
         let patches = Patches::new(scales, settings.pooling, settings.resize)?;
         let (rows, columns) = bank.dims2()?;
-        if columns != patches.dims() {
-            let expected = patches.dims();
-            return Err(Error::Shape(format!(
-                "a bank of {columns} features, but patches of scales {scales:?} have {expected}: give \
-                 the channels, heights and widths that it was made of"
-            )));
-        }
         let values =
             bank.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         let bank = Array2::from_shape_vec((rows, columns), values)
@@ -81,11 +82,11 @@ impl PatchCoreModel {
         Self::new(settings, patches, bank)
     }
 
-    /// The bank, `(patches, features)`.
+    /// The bank, `(patches, features)`, in memory.
     ///
     /// # Errors
     ///
-    /// If memory is short.
+    /// If it stays in a file that cannot be read.
     pub fn bank(&self) -> Result<Tensor> {
         let size = self.bank.rows().size();
         let mut values = vec![0.; size.0 * size.1];
@@ -96,7 +97,7 @@ impl PatchCoreModel {
     pub(crate) fn restore(state: &State) -> Result<Self> {
         let patches = Patches::restore(state)?;
         let rows: usize = state.get("bank-rows")?;
-        let bank = state.tensor("bank", DType::F32, &[rows, patches.dims()])?;
+        let size = [rows, patches.dims()];
         let mut settings = PatchCore::anomalib().with_map(MapConfig::restore(state)?);
         settings.distance = match state.get::<String>("distance")?.as_str() {
             "euclidean" => NeighborDistance::Euclidean,
@@ -110,7 +111,15 @@ impl PatchCoreModel {
         };
         let (scales, pooling, resize) = patches.settings();
         let settings = settings.with_pooling(pooling).with_resize(resize);
-        Self::from_bank(&settings, scales, &bank).map_err(|e| Error::Value(format!("has {e}")))
+        let model = match state.table("bank") {
+            Some(table) if table.size() == (rows, patches.dims()) => {
+                let index = NearestNeighbors::new().with_distance(settings.distance);
+                let bank = index.index_source(table.clone());
+                bank.map_err(Error::from).and_then(|bank| Self::new(&settings, patches, bank))
+            }
+            _ => Self::from_bank(&settings, scales, &state.tensor("bank", DType::F32, &size)?),
+        };
+        model.map_err(|e| Error::Value(format!("has {e}")))
     }
 
     /// Scores of the patches of some images, and of these.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 use ocellus_anomaly::{
-    AnomalyDetector as _, Detector, FeatureKind, FeatureModel, FitFeatures as _, ImageScore,
+    AnomalyDetector as _, Detector, Error, FeatureKind, FeatureModel, FitFeatures as _, ImageScore,
     PatchCore, PatchCoreModel, PatchPooling, Result, State, Upsampling,
 };
 use ocellus_cluster::{CoresetSize, GreedyCoreset};
@@ -132,6 +132,43 @@ fn a_detector_conforms() -> candle_core::Result<()> {
             Ok(Detector::load(path, backbone(1)?)?)
         };
         check_detector(&detector, score, reload, &images(4, 0.7)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bank_that_stays_in_the_file_gives_the_same_bits() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(Error::source)?;
+    let path = folder.path().join("detector.safetensors");
+    // 1,215 patches: several blocks of the checksum.
+    let all = GreedyCoreset::new(CoresetSize::Ratio(0.9));
+    for settings in [
+        PatchCore::anomalib().with_coreset(all),
+        PatchCore::official().with_pooling(PatchPooling::Adaptive { dims: 6 }).with_neighbors(3),
+    ] {
+        let detector = Detector::fit(encoder()?, &settings, &vec![images(15, 0.2)?])?;
+        detector.save(&path)?;
+        let opened = Detector::open(&path, backbone(1)?)?;
+        assert_eq!(opened.calibration(), detector.calibration());
+        let test = images(4, 0.7)?;
+        let expected = detector.score(&test)?;
+        for threads in [1, 3] {
+            let scores = with_threads(threads, || opened.score(&test))?;
+            assert_close(&scores.images, &expected.images, 0.)?;
+            assert_close(&scores.maps, &expected.maps, 0.)?;
+        }
+        // Saved again it has the same bytes, also over the file that it reads.
+        let bytes = std::fs::read(&path).map_err(Error::source)?;
+        opened.save(&path)?;
+        assert!(bytes == std::fs::read(&path).map_err(Error::source)?);
+        assert_close(&opened.score(&test)?.maps, &expected.maps, 0.)?;
+
+        let mut flipped = bytes.clone();
+        let last = flipped.len() - 2;
+        flipped[last] ^= 1;
+        std::fs::write(&path, flipped).map_err(Error::source)?;
+        let error = Detector::open(&path, backbone(1)?).unwrap_err().to_string();
+        assert!(error.contains("checksum"), "{error}");
     }
     Ok(())
 }

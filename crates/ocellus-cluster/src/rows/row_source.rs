@@ -7,7 +7,8 @@ use crate::{Error, Float, Result};
 /// Rows of samples that need not be in memory: what reads them asks for some at a time, from several
 /// threads.
 ///
-/// Arrays and views are sources; [`RowStore`](crate::RowStore) is one that can lie in a file.
+/// Arrays and views are sources; [`RowStore`](crate::RowStore) is one that can lie in a file,
+/// [`RowFile`](crate::RowFile) one that does.
 ///
 /// # Examples
 ///

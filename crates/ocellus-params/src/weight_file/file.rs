@@ -134,6 +134,14 @@ impl WeightFile {
         self.values(name).map(|values| values.shape.as_slice())
     }
 
+    /// The byte of the file from which on the values of a tensor lie one after the other, the lowest
+    /// byte first, in the type that they are read as: for who reads parts of a large tensor. `None`
+    /// if there is none of that name, or it lies otherwise.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<u64> {
+        self.values(name)?.position()
+    }
+
     /// The type that a tensor is read as.
     #[must_use]
     pub fn dtype(&self, name: &str) -> Option<DType> {

@@ -130,6 +130,13 @@ impl Source {
 }
 
 impl Values {
+    /// The first byte of the values, if they lie one after the other as they are read.
+    pub(crate) fn position(&self) -> Option<u64> {
+        let start = self.offset.checked_mul(self.element.size() as u64)?;
+        let plain = self.is_contiguous() && !self.element.is_widened();
+        plain.then(|| self.block.checked_add(start)).flatten()
+    }
+
     /// The number of values.
     fn count(&self) -> Option<u64> {
         self.shape.iter().try_fold(1u64, |count, &size| count.checked_mul(size as u64))

@@ -21,6 +21,7 @@ fn every_layout_and_type_is_read_from_every_format() -> Result<()> {
         let readable: Vec<&str> =
             file.names().filter(|n| !["sparse", "complex", "u16"].contains(n)).collect();
         assert_eq!(readable.len(), 20, "{name}: {readable:?}");
+        let mut positions = 0;
         for tensor in readable {
             let actual = file.tensor(tensor)?;
             let expected = golden.get(&format!("output.{tensor}"))?;
@@ -28,7 +29,17 @@ fn every_layout_and_type_is_read_from_every_format() -> Result<()> {
             assert_eq!(file.shape(tensor), Some(expected.dims()));
             assert_eq!(file.dtype(tensor), Some(actual.dtype()));
             assert!(actual.is_contiguous());
+            if let (Some(position), DType::F32) = (file.position(tensor), actual.dtype()) {
+                let bytes = std::fs::read(file.path()).unwrap();
+                let values = bytes[position as usize..].as_chunks::<4>().0.iter();
+                let values: Vec<f32> =
+                    values.take(actual.elem_count()).map(|b| f32::from_le_bytes(*b)).collect();
+                let expected = actual.flatten_all()?.to_vec1::<f32>()?;
+                assert!(values.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+                positions += 1;
+            }
         }
+        assert!(positions > 2, "{positions}");
         assert_eq!(file.dtype("bf16"), Some(DType::BF16));
         let error = file.tensor("sparse").unwrap_err().to_string();
         assert!(error.contains("kind `sparse_tensor` under `sparse`"), "{error}");
