@@ -1,4 +1,4 @@
-//! VGG and ResNet networks that describe their stages and read published weights.
+//! VGG, ResNet and DINOv2 networks that describe their stages and read published weights.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -28,6 +28,7 @@
 //! | [`VggClassifier`] | torchvision's whole network |
 //! | [`ResNet`], [`ResNetConfig`], [`ResNetUnit`], [`StemPool`] | the stages of ResNet 18, 34, 50, 101, 152, 200, and wide 50 and 101 |
 //! | [`ResNetClassifier`] | torchvision's whole network |
+//! | [`DinoV2`], [`DinoV2Config`] | the vision transformer of DINOv2 S, B and L: the tokens of each block as maps |
 //! | [`TIMM_VGG_NAMES`] | from timm's parameter names of a VGG to torchvision's; of a ResNet they are the same |
 //! | [`Preprocessing`] | what published weights expect of an image |
 //!
@@ -36,11 +37,13 @@
 //! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
 
 mod backbone;
+mod dino;
 mod preprocessing;
 mod resnet;
 mod vgg;
 
 pub use backbone::{Backbone, Stage};
+pub use dino::{DinoV2, DinoV2Config};
 pub use preprocessing::Preprocessing;
 pub use resnet::{ResNet, ResNetClassifier, ResNetConfig, ResNetUnit, StemPool};
 pub use vgg::{TIMM_VGG_NAMES, Vgg, VggClassifier, VggConfig};

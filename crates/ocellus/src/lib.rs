@@ -21,7 +21,7 @@
 //! | [`metrics`] | | counts, curves, calibration, intervals, paired tests, boundaries and objects of segmentations, anomaly maps |
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
-//! | `backbones` | `backbones` | VGG and ResNet with stages, taps and published weights |
+//! | `backbones` | `backbones` | VGG, ResNet and DINOv2 with stages, taps and published weights |
 //! | `cluster` | `cluster` | PCA, NMF, scaling, k-means, trees, Gaussian mixtures and indices of clusterings, nearest neighbors and coresets, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use candle_core::{DType, Device};
-use ocellus_backbones::{Backbone, ResNet, ResNetConfig, Vgg, VggConfig};
+use ocellus_backbones::{Backbone, DinoV2, DinoV2Config, ResNet, ResNetConfig, Vgg, VggConfig};
 use ocellus_params::ParamStore;
 
 use crate::Result;
@@ -67,6 +67,17 @@ impl FrozenBackbone {
     /// As [`resnet`](Self::resnet).
     pub fn vgg(config: &VggConfig, params: &ParamStore) -> Result<Self> {
         let network = Vgg::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
+        Ok(Self::new(config.name, params.fingerprint()?, Arc::new(network)))
+    }
+
+    /// DINOv2's vision transformer with the weights of the store. Its stages are the blocks, all at the
+    /// stride of a patch, of which images must be multiples.
+    ///
+    /// # Errors
+    ///
+    /// As [`resnet`](Self::resnet), and if the sizes do not fit each other.
+    pub fn dinov2(config: &DinoV2Config, params: &ParamStore) -> Result<Self> {
+        let network = DinoV2::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
         Ok(Self::new(config.name, params.fingerprint()?, Arc::new(network)))
     }
 

@@ -1,6 +1,7 @@
 //! Detectors as their users meet them: against the references, through files, with bad input.
 
 mod detector;
+mod dinov2;
 mod padim;
 mod patchcore;
 mod support;
