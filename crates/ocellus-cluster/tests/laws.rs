@@ -4,11 +4,10 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use ocellus_cluster::{
-    Components, Divergence, Error, Fit, Float, MinMaxScaler, Nmf, NmfInit, NmfSolver, Pca,
-    PcaModel, PcaSolver, RowSource, StandardScaler, Transform,
+    Components, Divergence, Error, Fit, Float, Nmf, NmfInit, NmfSolver, Pca, PcaModel, PcaSolver,
+    RowSource, Transform,
     linalg::{TopEigen, gram, product},
 };
-use ocellus_testing::check_estimator;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -272,34 +271,6 @@ fn a_source_that_fails_is_told_with_its_reason() {
     x[[7, 1]] = f64::NAN;
     let error = message(Pca::new(1).fit_source(&x.view(), 4));
     assert!(error.starts_with("row 7, column 1 is NaN"), "{error}");
-}
-
-fn estimators<T: Float + Into<f64> + From<f32>>() {
-    let x = uniform::<T>(70, 9, 1);
-    let wide = uniform::<T>(12, 40, 2);
-    let pca = |settings: Pca, x: &Array2<T>| {
-        check_estimator(|x| settings.fit(x), |model: &PcaModel<T>, x| model.transform(x), x.view());
-    };
-    for solver in [PcaSolver::Full, PcaSolver::Gram, PcaSolver::krylov(), PcaSolver::randomized()] {
-        pca(Pca::new(3).with_solver(solver), &x);
-        pca(Pca::new(3).with_solver(solver).with_whiten(true), &wide);
-    }
-    let multiply = Nmf::new(3).with_solver(NmfSolver::MultiplicativeUpdate);
-    let relative = multiply.clone().with_divergence(Divergence::KullbackLeibler);
-    for settings in [Nmf::new(3), multiply, relative] {
-        let settings = settings.with_max_iterations(30);
-        check_estimator(|x| settings.fit(x), |model, x| model.transform(x), x.view());
-    }
-    let standard = StandardScaler::default();
-    check_estimator(|x| standard.fit(x), |model, x| model.transform(x), x.view());
-    let ends = MinMaxScaler::default();
-    check_estimator(|x| ends.fit(x), |model, x| model.transform(x), x.view());
-}
-
-#[test]
-fn every_estimator_passes_the_suite() {
-    estimators::<f32>();
-    estimators::<f64>();
 }
 
 /// The columns' offset would drown the variance, were it not subtracted first.
