@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ocellus::octa::Method;
+use ocellus::{anomaly::ImagePooling, octa::Method};
 
 /// Grades OCTA images as outstanding, gradable or ungradable: UNO-QA of Chen et al. (2023), learned
 /// from outstanding images alone.
@@ -38,12 +38,15 @@ pub(crate) enum Command {
     /// The paper's Table 2: of the score alone, of one scale, of all.
     #[command(name = "table2")]
     Table2,
+    /// Beyond the paper: finds defects of surfaces with all four detectors, in a category of `MVTec` AD's
+    /// layout or the magnetic tiles. AUROC of images and pixels, AUPRO.
+    Defects,
 }
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// Images: OCTA-25K-IQA-SEG, a folder of folders of grades, or a folder of good images without
-    /// grades, which are then spoiled to three. Synthetic where absent.
+    /// Images: OCTA-25K-IQA-SEG, DRIMDB, a folder of folders of grades, or a folder of good images
+    /// without grades, which are then spoiled to three. Synthetic where absent.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// The part of `--data` whose outstanding images are learned from, if it has several.
@@ -62,11 +65,24 @@ pub(crate) struct Settings {
     /// The backbone's weights, such as torchvision's for ImageNet (safetensors or .pth); else random.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
+    /// What a backbone without `--weights` is: one that first learns to find vessels in synthetic images
+    /// (by default where the images are synthetic, too), or random.
+    #[arg(long, global = true, value_enum, conflicts_with = "weights")]
+    pub(crate) encoder: Option<Untrained>,
     /// From which score on an image is not outstanding: `quantile=Q` or `sigmas=K` of outstanding
     /// images, a number, or by the grades of the very images that are graded `oracle-f1`,
     /// `oracle-youden`.
     #[arg(long, global = true, value_name = "RULE")]
     pub(crate) threshold: Option<Rule>,
+    /// The score of an image: `method` (the strangest place), `mean` of the map, or `top=0.1`, the mean of
+    /// the strangest tenth. By default `mean`, for quality is of the whole image, but `method` for
+    /// `defects` and with `--paper`.
+    #[arg(long, global = true, value_name = "POOLING", value_parser = pooling)]
+    pub(crate) score: Option<ImagePooling>,
+    /// Whether an image that is less strange than outstanding ones is strange, too: its score is the
+    /// distance from their median. By default yes where images are graded, but not with `--paper`.
+    #[arg(long, global = true, value_name = "YES_OR_NO", action = clap::ArgAction::Set)]
+    pub(crate) two_sided: Option<bool>,
     /// Components that features are reduced to.
     #[arg(long, global = true)]
     pub(crate) components: Option<usize>,
@@ -79,6 +95,14 @@ pub(crate) struct Settings {
     /// The seed of everything random.
     #[arg(long, global = true, default_value_t = 42)]
     pub(crate) seed: u64,
+    /// How many outstanding images a detector is fitted on, instead of 45 % of them; a third as many are
+    /// held back for thresholds, the others are graded.
+    #[arg(long, global = true, value_name = "COUNT")]
+    pub(crate) fit_on: Option<usize>,
+    /// Repeats `table1` or `defects` with so many seeds, one after the other, and gives means and
+    /// standard deviations.
+    #[arg(long, global = true, default_value_t = 1, value_name = "COUNT")]
+    pub(crate) seeds: u64,
     /// Where results go.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -88,6 +112,15 @@ pub(crate) struct Settings {
     /// The paper's own settings: Wide-ResNet-50-2, 320 pixels, CFLOW-AD, oracle thresholds.
     #[arg(long, global = true)]
     pub(crate) paper: bool,
+}
+
+/// A backbone without weights of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Untrained {
+    /// It learns to find vessels in synthetic outstanding images. No grade is seen.
+    Vessels,
+    /// Nothing is learned by it.
+    Random,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -110,6 +143,16 @@ impl DetectorChoice {
             Self::Fastflow => Method::FastFlow,
             Self::Cflow => Method::Cflow,
         }
+    }
+}
+
+fn pooling(text: &str) -> Result<ImagePooling, String> {
+    let share = || text.strip_prefix("top=")?.parse().ok().filter(|&s: &f64| s > 0. && s <= 1.);
+    match (text, share()) {
+        ("method", _) => Ok(ImagePooling::OfMethod),
+        ("mean", _) => Ok(ImagePooling::Mean),
+        (_, Some(share)) => Ok(ImagePooling::Top { share }),
+        _ => Err("give `method`, `mean`, or a share of the pixels as `top=0.1`".to_owned()),
     }
 }
 

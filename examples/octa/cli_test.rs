@@ -141,6 +141,83 @@ fn takes_folders_of_grades_and_folders_of_good_images() {
 }
 
 #[test]
+fn repeats_a_table_with_several_seeds_on_fundus_images_too() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, out) = (place.path().join("drimdb"), place.path().join("out"));
+    for (grade, class) in OctaGrade::ALL.into_iter().zip(["good", "bad", "outlier"]) {
+        images(&data.join(class), grade, if grade.label() == 0 { 16 } else { 6 });
+    }
+    let repeated = ["table1", "--quick", "--seeds", "2", "--fit-on", "8", "--epochs", "1"];
+    let place = ["--data", text(&data), "--out", text(&out)];
+    let said = succeeds("octa", &[&repeated[..], &place].concat()).stdout;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("Table 1 of 2 seeds, label-free"), "{said}");
+    let cells: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("seeds.json")).unwrap()).unwrap();
+    let (mut kappas, cell) = (Vec::new(), &cells[0]);
+    for seed in ["seed-42", "seed-43"] {
+        let record = fs::read_to_string(out.join(seed).join("results.json")).unwrap();
+        assert!(record.contains("DRIMDB"), "{record}");
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        let of_run = &record["table_1"][0];
+        assert_eq!((&of_run["row"], &of_run["protocol"]), (&cell["row"], &cell["protocol"]));
+        kappas.push(of_run["agreed"]["kappa"]["value"].as_f64().unwrap());
+    }
+    let mean = cell["kappa"]["mean"].as_f64().unwrap();
+    assert!((mean - kappas.iter().sum::<f64>() / 2.).abs() < 1e-9);
+    let said = fails(&[&repeated[..4], &["--fit-on", "20"], &place].concat());
+    assert!(said.contains("--fit-on"), "{said}");
+}
+
+/// A category: textures, some of them with a bright spot and a mask.
+fn category(root: &Path) {
+    let texture = |seed: usize| {
+        let value = |i: usize| 0.4 + 0.1 * (((i * 7 + seed * 13) % 11) as f32 / 11.);
+        (0..64 * 64).map(value).collect::<Vec<f32>>()
+    };
+    let spot = |i: usize| (20..30).contains(&(i / 64)) && (30..44).contains(&(i % 64));
+    for folder in ["train/good", "test/good", "test/spot", "ground_truth/spot"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let save = |values: Vec<f32>, path: String| {
+        Image::new(1, 64, 64, values).unwrap().save_png(root.join(path)).unwrap();
+    };
+    for n in 0..20 {
+        save(texture(n), format!("train/good/{n}.png"));
+    }
+    for n in 20..26 {
+        save(texture(n), format!("test/good/{n}.png"));
+        let spotted = texture(n).into_iter().enumerate().map(|(i, v)| if spot(i) { 1. } else { v });
+        save(spotted.collect(), format!("test/spot/{n}.png"));
+        let mask = (0..64 * 64).map(|i| f32::from(u8::from(spot(i))));
+        save(mask.collect(), format!("ground_truth/spot/{n}_mask.png"));
+    }
+}
+
+#[test]
+fn finds_defects_of_a_category() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, out) = (place.path().join("category"), place.path().join("out"));
+    category(&root);
+    let arguments = ["defects", "--quick", "--data", text(&root), "--out", text(&out)];
+    let said = String::from_utf8(succeeds("octa", &arguments).stdout).unwrap();
+    assert!(said.contains("PatchCore") && said.contains("AUPRO"), "{said}");
+    let found: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("defects.json")).unwrap()).unwrap();
+    assert_eq!(found.as_array().unwrap().len(), 4);
+    for found in found.as_array().unwrap().iter().filter(|f| f["detector"] != "FastFlow") {
+        let of = |name: &str| found[name].as_f64().unwrap();
+        assert!(found["image_auroc"]["value"].as_f64().unwrap() > 95., "{found}");
+        assert!(of("pixel_auroc") > 80. && of("aupro") > 50., "{found}");
+    }
+    assert!(out.join("report.html").is_file());
+    let said = fails(&["defects", "--out", text(&out)]);
+    assert!(said.contains("give --data"), "{said}");
+    let said = fails(&["defects", "--data", text(&out), "--out", text(&out)]);
+    assert!(said.contains("free"), "{said}");
+}
+
+#[test]
 fn names_what_is_wrong_with_data_and_settings() {
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");

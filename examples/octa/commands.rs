@@ -1,11 +1,12 @@
 //! The commands that fit.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ocellus::octa::Method;
 
 use crate::{
     cli::Settings,
-    comparison, detectors,
+    comparison::{self, Entry},
+    detectors,
     examined::Examined,
     report::{self, Story},
     run::Run,
@@ -24,7 +25,7 @@ pub(crate) fn demo(settings: &Settings) -> Result<()> {
         table_2: chosen.map_or(Ok(Vec::new()), |one| comparison::table_2(&run, one))?,
         beside_the_paper: false,
     };
-    report::write(&run, &story)?;
+    let _graded = report::write(&run, &story)?;
     Ok(())
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn fit(settings: &Settings) -> Result<()> {
         table_2: Vec::new(),
         beside_the_paper: false,
     };
-    let graded = report::write(&run, &story)?;
+    let graded = report::write(&run, &story)?.context("nothing was saved")?;
     for examined in &all {
         let representation = run.config(examined.method).representation;
         let subdivision = graded.subdivided().model();
@@ -49,8 +50,8 @@ pub(crate) fn fit(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// The paper's Table 1.
-pub(crate) fn table_1(settings: &Settings) -> Result<()> {
+/// The paper's Table 1, of one seed. Gives its cells.
+pub(crate) fn table_1(settings: &Settings) -> Result<Vec<Entry>> {
     let run = Run::open(settings, "octa-table1")?;
     let all = examine(&run, &Method::ALL)?;
     let story = Story {
@@ -60,8 +61,8 @@ pub(crate) fn table_1(settings: &Settings) -> Result<()> {
         table_2: Vec::new(),
         beside_the_paper: true,
     };
-    report::write(&run, &story)?;
-    Ok(())
+    let _graded = report::write(&run, &story)?;
+    Ok(story.table_1)
 }
 
 /// The paper's Table 2.
@@ -76,7 +77,7 @@ pub(crate) fn table_2(settings: &Settings) -> Result<()> {
         table_2: tables.collect::<Result<Vec<_>>>()?.concat(),
         beside_the_paper: true,
     };
-    report::write(&run, &story)?;
+    let _graded = report::write(&run, &story)?;
     Ok(())
 }
 

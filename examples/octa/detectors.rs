@@ -93,7 +93,14 @@ pub(crate) fn fit(run: &Run, method: Method, features: &Features<'_>) -> Result<
         }
         method => anyhow::bail!("{} is no detector of this program", method.name()),
     };
-    Ok(Detector::from_model(run.network.encoder()?, model, &run.sets.calibration)?)
+    let mut detector = Detector::from_model(run.network.encoder()?, model, &run.sets.calibration)?;
+    if run.pooling != detector.image_pooling() {
+        detector.set_image_pooling(run.pooling, &run.sets.calibration)?;
+    }
+    if run.two_sided {
+        detector.set_two_sided(true, &run.sets.calibration)?;
+    }
+    Ok(detector)
 }
 
 fn bar(steps: usize, method: Method) -> TrainingBar {

@@ -1,4 +1,4 @@
-//! The frozen backbone: random weights of a seed, or those of a file.
+//! The frozen backbone: random weights of a seed, learned ones, or those of a file.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,19 @@ use ocellus::{
     params::{LoadConfig, ParamStore, WeightFile},
 };
 
+use crate::pretraining::Pretraining;
+
 /// Where the backbone's weights are from.
 #[derive(Clone, Debug)]
 pub(crate) enum Weights {
     /// Drawn from a seed: no file is needed, but the features are weak.
     Random(u64),
+    /// Learned by finding vessels in synthetic outstanding images of that size.
+    Vessels {
+        seed: u64,
+        side: usize,
+        pretraining: Pretraining,
+    },
     File(PathBuf),
 }
 
@@ -23,6 +31,7 @@ pub(crate) struct Network {
     /// As `--backbone` names it.
     pub(crate) name: String,
     pub(crate) weights: Weights,
+    pub(crate) params: ParamStore,
     pub(crate) backbone: FrozenBackbone,
     stages: Vec<usize>,
 }
@@ -32,13 +41,19 @@ impl Network {
     pub(crate) fn new(name: &str, weights: Weights, deep: bool) -> Result<Self> {
         let stages = if deep { vec![2, 3, 4] } else { vec![1, 2, 3] };
         let config = config(name)?.with_stage_count(stages[2]);
-        let seed = if let Weights::Random(seed) = weights { seed } else { 0 };
-        let params = ParamStore::seeded(seed);
-        if let Weights::File(file) = &weights {
-            load(&params, &config, file)?;
-        }
+        let params = match &weights {
+            Weights::Random(seed) => ParamStore::seeded(*seed),
+            Weights::Vessels { seed, side, pretraining } => {
+                pretraining.run(&config, *side, *seed)?
+            }
+            Weights::File(file) => {
+                let params = ParamStore::seeded(0);
+                load(&params, &config, file)?;
+                params
+            }
+        };
         let backbone = FrozenBackbone::resnet(&config, &params)?;
-        Ok(Self { name: name.to_owned(), weights, backbone, stages })
+        Ok(Self { name: name.to_owned(), weights, params, backbone, stages })
     }
 
     pub(crate) fn encoder(&self) -> Result<Encoder> {
@@ -71,6 +86,10 @@ impl Network {
             Weights::Random(seed) => {
                 format!("{}, random weights of seed {seed}: nothing was learned by it", self.name)
             }
+            Weights::Vessels { pretraining: Pretraining { images, epochs }, .. } => format!(
+                "{}, learned here to find the vessels of {images} synthetic outstanding images in {epochs} epochs",
+                self.name
+            ),
             Weights::File(file) => format!("{}, weights of {}", self.name, file.display()),
         }
     }

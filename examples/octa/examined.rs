@@ -101,7 +101,8 @@ impl Examined {
         }
     }
 
-    /// Grades images, which are these ones represented in whatever way.
+    /// Grades images, which are these ones represented in whatever way. Where few images are not
+    /// outstanding, their features have as few components.
     pub(crate) fn grade(
         &self,
         settings: &Subdivision,
@@ -112,7 +113,11 @@ impl Examined {
             Protocol::LabelFree => Naming::MeanScore,
             Protocol::Oracle => Naming::OracleMatching(self.grades.clone()),
         };
-        UnoQa::fit(settings, self.threshold(protocol), images, &naming)
+        let threshold = self.threshold(protocol);
+        let rest = images.scores().iter().filter(|&&score| score >= threshold.value).count();
+        let reduction = settings.reduction.clone();
+        let reduction = reduction.with_components_at_most(rest.saturating_sub(1).max(1));
+        UnoQa::fit(&settings.clone().with_reduction(reduction), threshold, images, &naming)
     }
 }
 

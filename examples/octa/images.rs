@@ -6,7 +6,7 @@ use anyhow::Result;
 use ocellus::{
     anomaly::{Error, ImageBatches, ImageSource},
     candle::{Device, Tensor},
-    data::{Dataset, Image, synthetic::OctaGrade},
+    data::{Dataset, Example, Image, synthetic::OctaGrade},
 };
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -47,7 +47,12 @@ impl Images {
     }
 
     pub(crate) fn load(&self, image: usize) -> Result<Image> {
-        Ok(self.dataset.load(self.indices[image])?.image)
+        Ok(self.example(image)?.image)
+    }
+
+    /// The image, its label and its mask, if there is one.
+    pub(crate) fn example(&self, image: usize) -> Result<Example> {
+        Ok(self.dataset.load(self.indices[image])?)
     }
 
     /// The grade of each image.

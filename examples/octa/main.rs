@@ -10,16 +10,20 @@ mod common {
     pub(crate) mod progress;
 }
 mod comparison;
+mod defects;
 mod detectors;
 mod drawings;
 mod encoder;
 mod examined;
 mod grade;
 mod images;
+mod pretraining;
 mod report;
 mod run;
 mod saved;
+mod seeds;
 mod sets;
+mod surfaces;
 mod tables;
 
 use std::process::ExitCode;
@@ -40,8 +44,9 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => commands::demo(&settings),
         Some(Command::Fit) => commands::fit(&settings),
-        Some(Command::Table1) => commands::table_1(&settings),
+        Some(Command::Table1) => seeds::table_1(&settings),
         Some(Command::Table2) => commands::table_2(&settings),
+        Some(Command::Defects) => defects::defects(&settings),
         Some(Command::Grade { model, images }) => grade::grade(&settings, &model, &images),
     };
     exit_code(outcome)

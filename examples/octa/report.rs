@@ -5,6 +5,7 @@ use ocellus::{
     anomaly::AnomalyDetector,
     data::synthetic::OctaGrade,
     figures::{Report, Section},
+    octa::Graded,
 };
 use serde_json::json;
 
@@ -28,8 +29,9 @@ pub(crate) struct Story<'a> {
     pub(crate) beside_the_paper: bool,
 }
 
-/// Writes everything and prints the tables. Gives the grades that the figures show.
-pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Graded> {
+/// Writes everything and prints the tables. Gives the grades that the figures show, or why the images
+/// could not be graded: the tables stand all the same.
+pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Result<Graded>> {
     let wanted = run.settings.detector.method();
     let chosen = story.all.iter().find(|examined| examined.method == wanted);
     let Some(examined) = chosen.or(story.all.last()) else {
@@ -37,8 +39,11 @@ pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Grade
     };
     let protocol = if run.follows_oracle() { Protocol::Oracle } else { Protocol::LabelFree };
     let subdivision = run.config(examined.method).subdivision;
-    let graded = examined.grade(&subdivision, &examined.images, protocol)?;
-    let agreed = comparison::agreement(&examined.grades, &graded, run.settings.seed);
+    let graded = examined.grade(&subdivision, &examined.images, protocol);
+    let agreed = match &graded {
+        Ok(graded) => comparison::agreement(&examined.grades, graded, run.settings.seed),
+        Err(error) => Err(anyhow::anyhow!("{error}")),
+    };
     let verdict = match &agreed {
         Ok(agreed) => format!(
             "{}, {}: kappa {:.1} [{:.1}, {:.1}], accuracy {:.1} [{:.1}, {:.1}] percent.",
@@ -66,8 +71,10 @@ pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Grade
             report = report.with_section(tables::section(title, entries, protocol, 1)?);
         }
     }
-    for section in drawings::sections(run, examined, &graded, protocol)? {
-        report = report.with_section(section);
+    if let Ok(graded) = &graded {
+        for section in drawings::sections(run, examined, graded, protocol)? {
+            report = report.with_section(section);
+        }
     }
     if story.beside_the_paper {
         let section = Section::new("The paper's tables").with_table(tables::papers_table_1())?;
@@ -83,7 +90,7 @@ pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Grade
         "table_1": story.table_1,
         "table_2": story.table_2,
         "figures": { "detector": examined.method.name(), "protocol": protocol, "agreed": agreed.ok() },
-        "images": images(run, examined, &graded),
+        "images": graded.as_ref().ok().map(|graded| images(run, examined, graded)),
     });
     files::write(run.out.join("results.json"), serde_json::to_vec_pretty(&record)?)?;
     let file = run.out.join("report.html");
@@ -140,11 +147,7 @@ fn detector(examined: &Examined) -> serde_json::Value {
     })
 }
 
-fn images(
-    run: &Run,
-    examined: &Examined,
-    graded: &ocellus::octa::Graded,
-) -> Vec<serde_json::Value> {
+fn images(run: &Run, examined: &Examined, graded: &Graded) -> Vec<serde_json::Value> {
     let one = |image: usize| {
         json!({
             "image": run.sets.test.name(image),

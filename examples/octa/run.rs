@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ocellus::octa::{Clustering, Config, Method, Reduction, Subdivision};
+use ocellus::{
+    anomaly::ImagePooling,
+    octa::{Clustering, Config, Method, Reduction, Subdivision},
+};
 
 use crate::{
-    cli::{Rule, Settings},
+    cli::{Rule, Settings, Untrained},
     encoder::{Network, Weights},
+    pretraining::Pretraining,
     sets::Sets,
 };
 
@@ -31,6 +35,8 @@ pub(crate) struct Preset {
     pub(crate) padim_channels: usize,
     /// The share of patches that `PatchCore` keeps.
     pub(crate) bank: f64,
+    /// How a backbone without weights learns, if it does.
+    pub(crate) pretraining: Option<Pretraining>,
     /// Whether all is as in the paper.
     pub(crate) paper: bool,
 }
@@ -46,6 +52,9 @@ impl Preset {
         preset.side = settings.size.unwrap_or(preset.side);
         preset.components = settings.components.unwrap_or(preset.components);
         preset.cflow_epochs = settings.epochs.unwrap_or(preset.cflow_epochs);
+        if settings.encoder == Some(Untrained::Vessels) {
+            preset.pretraining = Self::tiny().pretraining;
+        }
         preset.fastflow_epochs = settings.epochs.unwrap_or(preset.fastflow_epochs);
         preset
     }
@@ -64,6 +73,7 @@ impl Preset {
             fastflow_epochs: 30,
             padim_channels: 40,
             bank: 0.02,
+            pretraining: Some(Pretraining { images: 96, epochs: 30 }),
             paper: false,
         }
     }
@@ -79,6 +89,7 @@ impl Preset {
             cflow_epochs: 3,
             fastflow_epochs: 6,
             padim_channels: 20,
+            pretraining: None,
             ..Self::tiny()
         }
     }
@@ -93,6 +104,7 @@ impl Preset {
             cflow_epochs: 8,
             fastflow_epochs: 40,
             padim_channels: 100,
+            pretraining: None,
             ..Self::tiny()
         }
     }
@@ -111,6 +123,7 @@ impl Preset {
             fastflow_epochs: 500,
             padim_channels: 550,
             bank: 0.1,
+            pretraining: None,
             paper: true,
         }
     }
@@ -122,24 +135,52 @@ pub(crate) struct Run {
     pub(crate) preset: Preset,
     pub(crate) sets: Sets,
     pub(crate) network: Network,
+    /// What the score of an image is.
+    pub(crate) pooling: ImagePooling,
+    /// Whether it is measured from the median of outstanding images.
+    pub(crate) two_sided: bool,
     pub(crate) out: PathBuf,
 }
 
 impl Run {
-    /// Opens images and backbone.
+    /// Opens images to be graded, and the backbone.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
+        let mut run = Self::of(settings, name, |preset| Sets::open(settings, preset))?;
+        if !run.preset.paper {
+            // Quality is of the whole image, and a blurred one may surprise less than a sharp one.
+            run.pooling = settings.score.unwrap_or(ImagePooling::Mean);
+            run.two_sided = settings.two_sided.unwrap_or(true);
+        }
+        Ok(run)
+    }
+
+    /// Opens the backbone, and images as wanted.
+    pub(crate) fn of(
+        settings: &Settings,
+        name: &str,
+        sets: impl FnOnce(&Preset) -> Result<Sets>,
+    ) -> Result<Self> {
         let preset = Preset::of(settings);
         let backbone = settings.backbone.as_deref().unwrap_or(preset.backbone);
         let weights = match &settings.weights {
             Some(file) => Weights::File(file.clone()),
-            None => Weights::Random(settings.seed),
+            None => {
+                match preset.pretraining.filter(|_| settings.encoder != Some(Untrained::Random)) {
+                    Some(pretraining) => {
+                        Weights::Vessels { seed: settings.seed, side: preset.side, pretraining }
+                    }
+                    None => Weights::Random(settings.seed),
+                }
+            }
         };
         let network = Network::new(backbone, weights, preset.paper)?;
-        let sets = Sets::open(settings, &preset)?;
+        let sets = sets(&preset)?;
         let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
         std::fs::create_dir_all(&out)
             .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
-        Ok(Self { settings: settings.clone(), preset, sets, network, out })
+        let pooling = settings.score.unwrap_or_default();
+        let two_sided = settings.two_sided.unwrap_or(false);
+        Ok(Self { settings: settings.clone(), preset, sets, network, pooling, two_sided, out })
     }
 
     /// The system's settings with this detector.

@@ -33,6 +33,9 @@ struct Card {
 
 const VERSION: u32 = 1;
 
+/// The weights of a backbone that learned here, beside the detector.
+const BACKBONE: &str = "backbone.safetensors";
+
 /// Writes both.
 pub(crate) fn save(
     run: &Run,
@@ -42,6 +45,10 @@ pub(crate) fn save(
 ) -> Result<PathBuf> {
     let (seed, weights) = match &run.network.weights {
         Weights::Random(seed) => (Some(*seed), None),
+        Weights::Vessels { .. } => {
+            run.network.params.save(run.out.join(BACKBONE), &Default::default())?;
+            (None, Some(BACKBONE.to_owned()))
+        }
         Weights::File(file) => {
             (None, file.file_name().map(|name| name.to_string_lossy().into_owned()))
         }
@@ -92,6 +99,9 @@ impl Grader {
             (Some(file), None) => Weights::File(file.to_owned()),
             (Some(_), Some(_)) => {
                 bail!("the detector's backbone has random weights: leave --weights out")
+            }
+            (None, None) if card.backbone_weights.as_deref() == Some(BACKBONE) => {
+                Weights::File(model.with_file_name(BACKBONE))
             }
             (None, None) => bail!(
                 "the detector's backbone has weights of a file, {}: give it as --weights",

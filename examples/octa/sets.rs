@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use ocellus::data::{
-    Cached, Color, Dataset, ImageFiles, Octa500, OctaIqa, Preprocess, Sample, SampleSet,
+    Cached, Color, Dataset, Drimdb, ImageFiles, Octa500, OctaIqa, Preprocess, Sample, SampleSet,
     synthetic::{Graded, Octa, OctaField, OctaGrade},
 };
 use rand::seq::SliceRandom;
@@ -53,10 +53,15 @@ impl Sets {
     }
 
     fn of_folder(root: &Path, settings: &Settings, preset: &Preset) -> Result<Self> {
+        if let Ok(set) = Drimdb::open(root) {
+            return Self::of_grades("DRIMDB: good, bad, outlier", set, settings, preset);
+        }
         let reader = OctaIqa::new(root);
         match reader.parts() {
             Ok(parts) if parts.len() > 1 => Self::of_parts(&reader, settings, preset),
-            Ok(parts) => Self::of_grades(reader.read(&parts[0])?, settings, preset),
+            Ok(parts) => {
+                Self::of_grades("graded images", reader.read(&parts[0])?, settings, preset)
+            }
             Err(_) if !root.is_dir() => bail!("it is no folder"),
             Err(_) => Self::of_good_images(root, settings, preset),
         }
@@ -67,7 +72,8 @@ impl Sets {
         let outstanding = reader.read_outstanding(&settings.train)?;
         let test = reader.read(&settings.test)?;
         let name = format!("outstanding of `{}`, graded `{}`", settings.train, settings.test);
-        let (fitted, held) = halves(outstanding.len(), settings.seed, 0.75)?;
+        let learned = outstanding.len();
+        let (fitted, held) = halves(learned, settings.seed, fitted_of(learned, settings))?;
         let outstanding = files(outstanding, preset, Color::Rgb);
         let test = files(test, preset, Color::Rgb);
         let all = (0..test.len()).collect();
@@ -79,24 +85,24 @@ impl Sets {
         })
     }
 
-    /// One part: six tenths of its outstanding images are learned from, the rest is graded.
-    fn of_grades(set: SampleSet, settings: &Settings, preset: &Preset) -> Result<Self> {
+    /// One part: some of its outstanding images are learned from, the rest is graded.
+    fn of_grades(name: &str, set: SampleSet, settings: &Settings, preset: &Preset) -> Result<Self> {
         let outstanding = OctaGrade::Outstanding.label();
         let places: Vec<usize> = (0..set.len()).collect();
         let (good, mut test): (Vec<_>, Vec<_>) =
             places.into_iter().partition(|&place| set.samples[place].label == outstanding);
         let files = files(set, preset, Color::Rgb);
-        let (learned, rest) = halves(good.len(), settings.seed, 0.6)?;
+        let (learned, rest) = halves(good.len(), settings.seed, learned_of(good.len(), settings))?;
         test.extend(rest.into_iter().map(|place| good[place]));
         test.sort_unstable();
         let learned = learned.into_iter().map(|place| good[place]).collect();
-        Self::new("graded images", files, learned, test, settings)
+        Self::new(name, files, learned, test, settings)
     }
 
-    /// Good images: four tenths are spoiled to three grades.
+    /// Good images: those that are not learned from are spoiled to three grades.
     fn of_good_images(root: &Path, settings: &Settings, preset: &Preset) -> Result<Self> {
         let set = Octa500::open(root).or_else(|_| flat(root))?;
-        let (learned, test) = halves(set.len(), settings.seed, 0.6)?;
+        let (learned, test) = halves(set.len(), settings.seed, learned_of(set.len(), settings))?;
         let files = ImageFiles::new(set, preprocess(preset, Color::Gray));
         let part = |places: &[usize], shares: [f32; 3], seed: u64| -> Result<Arc<dyn Dataset>> {
             let part = Part { files: files.clone(), places: places.to_vec() };
@@ -104,7 +110,7 @@ impl Sets {
         };
         let good = part(&learned, [1., 0., 0.], settings.seed)?;
         let test = part(&test, [1.; 3], settings.seed ^ 0x7e57)?;
-        let (fitted, held) = halves(good.len(), settings.seed, 0.75)?;
+        let (fitted, held) = halves(good.len(), settings.seed, fitted_of(good.len(), settings))?;
         let all = (0..test.len()).collect();
         Ok(Self {
             name: "good images, spoiled to three grades".to_owned(),
@@ -121,7 +127,8 @@ impl Sets {
         test: Vec<usize>,
         settings: &Settings,
     ) -> Result<Self> {
-        let (fitted, held) = halves(learned.len(), settings.seed, 0.75)?;
+        let (fitted, held) =
+            halves(learned.len(), settings.seed, fitted_of(learned.len(), settings))?;
         let of = |places: Vec<usize>| places.into_iter().map(|place| learned[place]).collect();
         Ok(Self {
             name: name.to_owned(),
@@ -147,14 +154,29 @@ fn flat(root: &Path) -> Result<SampleSet> {
     Ok(SampleSet::of_one_class(root, "octa", samples)?)
 }
 
-/// Two parts of so many places, drawn at random, each in ascending order; none is empty.
-fn halves(count: usize, seed: u64, share: f64) -> Result<(Vec<usize>, Vec<usize>)> {
+/// How many of so many outstanding images are learned from: six tenths, or what `--fit-on` and a
+/// threshold need.
+pub(crate) fn learned_of(count: usize, settings: &Settings) -> usize {
+    let share = (count as f64 * 0.6).round() as usize;
+    settings.fit_on.map_or(share, |fitted| fitted + fitted.div_ceil(3))
+}
+
+/// How many of these a detector is fitted on; thresholds are found on the others.
+pub(crate) fn fitted_of(learned: usize, settings: &Settings) -> usize {
+    settings.fit_on.unwrap_or((learned as f64 * 0.75).round() as usize)
+}
+
+/// So many places drawn at random and the others, each in ascending order; none is empty.
+pub(crate) fn halves(count: usize, seed: u64, first: usize) -> Result<(Vec<usize>, Vec<usize>)> {
     if count < 8 {
         bail!("{count} outstanding images: give 8 at least, to learn from and to hold back")
     }
+    if first == 0 || first >= count {
+        bail!("{first} of {count} outstanding images leave none for the rest: change --fit-on")
+    }
     let mut places: Vec<usize> = (0..count).collect();
     places.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let mut rest = places.split_off((count as f64 * share).round() as usize);
+    let mut rest = places.split_off(first);
     places.sort_unstable();
     rest.sort_unstable();
     Ok((places, rest))

@@ -30,6 +30,29 @@ impl Reduction {
         Self::Nmf(Nmf::new(components).with_max_iterations(10_000))
     }
 
+    /// With no more components than this: n images allow n − 1.
+    ///
+    /// ```
+    /// use ocellus_octa::Reduction;
+    /// assert_eq!(Reduction::pca(32).with_components_at_most(5), Reduction::pca(5));
+    /// ```
+    #[must_use]
+    pub fn with_components_at_most(self, most: usize) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Pca(mut pca) => {
+                if let Components::Count(count) = pca.components {
+                    pca.components = Components::Count(count.min(most));
+                }
+                Self::Pca(pca)
+            }
+            Self::Nmf(mut nmf) => {
+                nmf.components = nmf.components.min(most);
+                Self::Nmf(nmf)
+            }
+        }
+    }
+
     /// Its name in tables: `PCA`, `NMF` or `none`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

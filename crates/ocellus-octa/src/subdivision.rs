@@ -65,6 +65,13 @@ impl Subdivision {
         self
     }
 
+    /// Sets how features become few.
+    #[must_use]
+    pub fn with_reduction(mut self, reduction: Reduction) -> Self {
+        self.reduction = reduction;
+        self
+    }
+
     /// Divides images that are not outstanding.
     ///
     /// # Errors

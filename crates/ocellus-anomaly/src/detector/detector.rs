@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::file::{self, Tables};
 use crate::{
     Calibration, EncodedImages, Encoder, Error, FeatureModel, FitFeatures, FrozenBackbone,
-    ImageSource, Result, ScoreDistribution, Scores, Threshold,
+    ImagePooling, ImageSource, Result, ScoreDistribution, Scores, Threshold,
 };
 
 /// Says how strange images are, as a whole and pixel by pixel.
@@ -40,7 +40,7 @@ pub trait AnomalyDetector {
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use ocellus_anomaly::{AnomalyDetector, Detector, Encoder, FrozenBackbone, Padim, Threshold};
+/// use ocellus_anomaly::{AnomalyDetector, Detector, Encoder, FrozenBackbone, ImagePooling, Padim, Threshold};
 /// use ocellus_backbones::ResNetConfig;
 /// use ocellus_params::ParamStore;
 ///
@@ -63,12 +63,21 @@ pub trait AnomalyDetector {
 /// detector.save(&path)?;
 /// let loaded = Detector::load(&path, backbone)?;
 /// assert_eq!(loaded.score(&image)?.image_values()?, scores.image_values()?);
+///
+/// // The score of an image as the mean of its map, where images are spoiled as a whole.
+/// detector.set_image_pooling(ImagePooling::Mean, &normal)?;
+/// detector.save(&path)?;
+/// let loaded = Detector::load(&path, loaded.encoder().backbone().clone())?;
+/// assert_eq!(loaded.image_pooling(), ImagePooling::Mean);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Detector {
     pub(super) encoder: Encoder,
     pub(super) model: Box<dyn FeatureModel>,
+    pub(super) pooling: ImagePooling,
+    /// The median of normal scores, where what counts is the distance from it.
+    pub(super) center: Option<f64>,
     pub(super) calibration: Calibration,
 }
 
@@ -102,7 +111,13 @@ impl Detector {
         normal: &dyn ImageSource,
     ) -> Result<Self> {
         let none = Calibration::new(ScoreDistribution::exact(), ScoreDistribution::coarse());
-        let mut detector = Self { encoder, model, calibration: none };
+        let mut detector = Self {
+            encoder,
+            model,
+            pooling: ImagePooling::OfMethod,
+            center: None,
+            calibration: none,
+        };
         detector.calibrate(normal)?;
         Ok(detector)
     }
@@ -115,21 +130,76 @@ impl Detector {
     /// If there is no image, or they do not fit.
     pub fn calibrate(&mut self, normal: &dyn ImageSource) -> Result<()> {
         self.model.calibrate(&EncodedImages::new(&self.encoder, normal))?;
-        let (mut images, mut pixels) = (ScoreDistribution::exact(), ScoreDistribution::coarse());
+        let two_sided = self.center.take().is_some();
+        let (mut images, mut pixels) = (Vec::new(), ScoreDistribution::coarse());
         for batch in normal.pass(0)? {
             let scores = self.score(&batch?)?;
             let values = |x: &Tensor| -> Result<Vec<f32>> {
                 let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
                 Ok(x.flatten_all()?.to_vec1()?)
             };
-            images.add(&values(&scores.images)?)?;
+            images.extend(values(&scores.images)?);
             pixels.add(&values(&scores.maps)?)?;
         }
-        if images.count() == 0 {
+        if images.is_empty() {
             return Err(Error::Value("no image to calibrate on: give normal ones".to_owned()));
         }
-        self.calibration = Calibration::new(images, pixels);
+        let mut distribution = ScoreDistribution::exact();
+        distribution.add(&images)?;
+        if two_sided {
+            let center = distribution.quantile(0.5)?;
+            self.center = Some(center);
+            distribution = ScoreDistribution::exact();
+            let distances = images.iter().map(|&score| (f64::from(score) - center).abs() as f32);
+            distribution.add(&distances.collect::<Vec<_>>())?;
+        }
+        self.calibration = Calibration::new(distribution, pixels);
         Ok(())
+    }
+
+    /// Sets what the score of an image is, and calibrates again, for the scale is another.
+    ///
+    /// # Errors
+    ///
+    /// As [`calibrate`](Self::calibrate), and if a share is not above 0 and at most 1.
+    pub fn set_image_pooling(
+        &mut self,
+        pooling: ImagePooling,
+        normal: &dyn ImageSource,
+    ) -> Result<()> {
+        self.pooling = pooling;
+        self.calibrate(normal)
+    }
+
+    /// Sets whether the score of an image is its distance from the median score of normal ones, and
+    /// calibrates again.
+    ///
+    /// An image may be more likely than normal ones, as a blurred one has less that can surprise; two
+    /// sides find that strange, too \[1\].
+    ///
+    /// # Errors
+    ///
+    /// As [`calibrate`](Self::calibrate).
+    ///
+    /// # References
+    ///
+    /// 1. E. Nalisnick, A. Matsukawa, Y. W. Teh, B. Lakshminarayanan. *Detecting out-of-distribution
+    ///    inputs to deep generative models using typicality.* arXiv:1906.02994, 2019.
+    pub fn set_two_sided(&mut self, two_sided: bool, normal: &dyn ImageSource) -> Result<()> {
+        self.center = two_sided.then_some(0.);
+        self.calibrate(normal)
+    }
+
+    /// Whether the score of an image is its distance from the median score of normal ones.
+    #[must_use]
+    pub fn is_two_sided(&self) -> bool {
+        self.center.is_some()
+    }
+
+    /// What the score of an image is.
+    #[must_use]
+    pub fn image_pooling(&self) -> ImagePooling {
+        self.pooling
     }
 
     /// Sets from where on an image is anomalous.
@@ -207,7 +277,15 @@ impl AnomalyDetector for Detector {
 
     fn score(&self, images: &Tensor) -> Result<Scores> {
         let size = self.input_size(images)?;
-        self.model.score(&self.encoder.features(images)?, size)
+        let mut scores = self.model.score(&self.encoder.features(images)?, size)?;
+        if self.pooling != ImagePooling::OfMethod {
+            scores.images = self.pooling.of_maps(&scores.maps)?;
+        }
+        if let Some(center) = self.center {
+            let images = scores.images.to_dtype(DType::F64)?;
+            scores.images = images.affine(1., -center)?.abs()?.to_dtype(scores.images.dtype())?;
+        }
+        Ok(scores)
     }
 
     fn pooled_latents(&self, images: &Tensor) -> Result<Tensor> {
@@ -216,5 +294,40 @@ impl AnomalyDetector for Detector {
 
     fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ocellus_backbones::ResNetConfig;
+    use ocellus_params::ParamStore;
+
+    use super::*;
+    use crate::Padim;
+
+    #[test]
+    fn two_sides_measure_from_the_median_and_come_back_from_a_file() -> Result<()> {
+        let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(2);
+        let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1))?;
+        let encoder = Encoder::new(backbone.clone(), &[1, 2])?;
+        let normal = vec![Tensor::rand(0f32, 1., (9, 3, 32, 32), &Device::Cpu)?];
+        let mut detector = Detector::fit(encoder, &Padim::new(6), &normal)?;
+        let other = Tensor::rand(0f32, 1., (4, 3, 32, 32), &Device::Cpu)?;
+        let one_sided = detector.score(&other)?.image_values()?;
+        let median = detector.calibration().images.quantile(0.5)?;
+        detector.set_two_sided(true, &normal)?;
+        let two_sided = detector.score(&other)?.image_values()?;
+        for (one, two) in one_sided.iter().zip(&two_sided) {
+            assert!(((one - median).abs() - two).abs() < 1e-5, "{one} {two} {median}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("detector.safetensors");
+        detector.save(&path)?;
+        let loaded = Detector::load(&path, backbone)?;
+        assert!(loaded.is_two_sided());
+        assert_eq!(loaded.score(&other)?.image_values()?, two_sided);
+        detector.set_two_sided(false, &normal)?;
+        assert_eq!(detector.score(&other)?.image_values()?, one_sided);
+        Ok(())
     }
 }

@@ -7,8 +7,8 @@ use ocellus_params::{WeightFile, write_tensors};
 
 use super::Detector;
 use crate::{
-    Calibration, Encoder, Error, FrozenBackbone, ImageSize, Preparation, Result, State,
-    model::restore,
+    Calibration, Encoder, Error, FrozenBackbone, ImagePooling, ImageSize, Preparation, Result,
+    State, model::restore,
 };
 
 const FORMAT: &str = "ocellus-anomaly";
@@ -33,6 +33,10 @@ pub(super) fn save(detector: &Detector, path: &Path) -> Result<()> {
     let mut model = State::default();
     detector.model.save(&mut model)?;
     state.extend(model.under("model"));
+    detector.pooling.save(&mut state);
+    if let Some(center) = detector.center {
+        state.set("center", center);
+    }
     state.extend(detector.calibration.save()?.under("calibration"));
     state.set("checksum", format!("{:016x}", checksum(&state)?));
     Ok(write_tensors(path, state.tensors(), state.texts())?)
@@ -90,6 +94,8 @@ fn restored(state: State, backbone: FrozenBackbone) -> Result<Detector> {
     Ok(Detector {
         encoder: Encoder::new(backbone, &stages)?.with_preparation(preparation),
         model: restore(&state.get::<String>("kind")?, &state.part("model"))?,
+        pooling: ImagePooling::restore(&state)?,
+        center: state.find("center")?,
         calibration: Calibration::restore(&state.part("calibration"))?,
     })
 }

@@ -1,11 +1,13 @@
 mod check;
 mod evidence;
 mod feature_model;
+mod image_pooling;
 mod kinds;
 mod state;
 
 pub(crate) use check::check_features;
 pub use evidence::{Evidence, FeatureKind, ScaleEvidence, Scores};
 pub use feature_model::{FeatureModel, FitFeatures};
+pub use image_pooling::ImagePooling;
 pub(crate) use kinds::restore;
 pub use state::State;

@@ -185,6 +185,8 @@ impl DendrogramPlot {
             branches[leaf] = Some(Branch { x: x as f64, height: 0.0 });
         }
         let colors = self.colors();
+        // Classes have the colors that they have in every other plot, clusters those that follow.
+        let classes = self.classes.as_ref().map_or(0, |(names, _)| names.len());
         for (i, &(a, b, height)) in self.merges.iter().enumerate() {
             let (Some(left), Some(right)) = (branches[a], branches[b]) else { continue };
             branches[samples + i] = Some(Branch { x: 0.5 * (left.x + right.x), height });
@@ -194,7 +196,8 @@ impl DendrogramPlot {
                 plane.at(right.x, height),
                 plane.at(right.x, right.height),
             ];
-            let color = colors[samples + i].map_or(Color::MUTED, Color::palette);
+            let color = colors[samples + i]
+                .map_or(Color::MUTED, |cluster| Color::palette(classes + cluster));
             canvas.path(points, Stroke::new(color, 1.6));
         }
     }
@@ -238,7 +241,7 @@ impl DendrogramPlot {
                 let count = members.iter().filter(|&&sample| labels[sample] == class).count();
                 let to = from + count as f64 / members.len() as f64;
                 if count > 0 {
-                    bar(x, from, to, class_color(class));
+                    bar(x, from, to, Color::palette(class));
                 }
                 from = to;
             }
@@ -252,7 +255,7 @@ impl DendrogramPlot {
     fn legend(&self) -> Legend {
         let mut legend = Legend::default();
         for (class, name) in self.classes.iter().flat_map(|(names, _)| names).enumerate() {
-            legend.push(Mark::Box(class_color(class)), name.as_str());
+            legend.push(Mark::Box(Color::palette(class)), name.as_str());
         }
         if self.classes.is_none() {
             legend.push(Mark::Box(Color::AXIS), "samples of each leaf");
@@ -269,11 +272,6 @@ impl DendrogramPlot {
         let (samples, cut) = (self.samples(), cut.unwrap_or_default());
         format!("The merges of {samples} samples from {} leaves on{cut}.", leaves.len())
     }
-}
-
-/// The classes' colors begin at the other end of the palette: they are not the clusters'.
-fn class_color(class: usize) -> Color {
-    Color::palette(class + 2)
 }
 
 #[cfg(test)]
