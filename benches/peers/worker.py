@@ -13,6 +13,9 @@ import time
 replies = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
+# Progress is not to be read, and takes time.
+os.environ["TQDM_DISABLE"] = "1"
+
 import torch
 from safetensors.torch import load_file, save_file
 
