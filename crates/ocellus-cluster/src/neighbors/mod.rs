@@ -1,6 +1,8 @@
 //! Nearest rows, and classes of new samples by the nearest known ones.
 
+mod bytes;
 mod candidates;
+mod grid;
 mod nearest_centroid;
 mod nearest_neighbors;
 mod nearest_sample;

@@ -3,7 +3,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
-use super::candidates::Candidates;
+use super::bytes::Bytes;
+use super::candidates::{Candidates, merge};
 use crate::rows::read_block;
 use crate::table::squared_distance;
 use crate::{Float, Result, RowSource};
@@ -14,6 +15,9 @@ const QUERIES: usize = 1024;
 const ROWS: usize = 2048;
 /// Blocks of rows in a task.
 const BLOCKS: usize = 4;
+/// Of which share of the rows bytes may leave open whether they are near: computing their distances
+/// one by one takes as long as all products.
+const OPEN: usize = 32;
 
 /// ‖row‖² of the rows of a source, which must be finite.
 pub(super) fn norms<T: Float>(rows: &(impl RowSource<T> + ?Sized)) -> Result<Vec<T>> {
@@ -43,13 +47,28 @@ pub(super) struct Search<'a, T: Float> {
     norms: &'a [T],
     columns: usize,
     longest: T,
+    bytes: Option<&'a Bytes>,
+}
+
+/// What is known of a query.
+#[derive(Clone, Copy)]
+struct Query {
+    /// ‖query‖².
+    norm: f64,
+    /// The largest error of a squared distance.
+    error: f64,
 }
 
 impl<'a, T: Float> Search<'a, T> {
     /// With the [`norms`] of the rows.
     pub(super) fn new(rows: &'a dyn RowSource<T>, norms: &'a [T]) -> Self {
         let longest = norms.iter().fold(T::zero(), |most, &norm| most.max(norm));
-        Self { rows, norms, columns: rows.size().1, longest }
+        Self { rows, norms, columns: rows.size().1, longest, bytes: None }
+    }
+
+    /// With the same rows as bytes.
+    pub(super) fn with_bytes(self, bytes: Option<&'a Bytes>) -> Self {
+        Self { bytes, ..self }
     }
 
     /// Squared distances and numbers of the `count` nearest rows of each query, the nearest first.
@@ -61,21 +80,35 @@ impl<'a, T: Float> Search<'a, T> {
         count: usize,
     ) -> Result<Vec<Vec<(f64, usize)>>> {
         let queries = queries.as_standard_layout();
-        let candidates = self.candidates(queries.view(), count)?;
-        let pairs = candidates.into_par_iter().zip(queries.outer_iter().into_par_iter());
+        let values = queries.as_slice().unwrap_or_default();
+        let candidates = match self.bytes.and_then(|bytes| bytes.candidates(values, count)) {
+            Some(candidates) => self.reconsidered(candidates, values, count)?,
+            None => self.candidates(values, count)?,
+        };
+        let pairs = candidates.into_par_iter().zip(values.par_chunks_exact(self.columns));
         pairs
             .map_init(Vec::new, |scratch, (candidates, query)| {
-                let query = query.to_slice().unwrap_or_default();
-                let exact = |row: usize| {
-                    let values = self.block(row, 1, scratch)?;
-                    Ok((squared_distance(query, values), row))
-                };
-                let mut found = candidates.rows().map(exact).collect::<Result<Vec<_>>>()?;
-                found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                found.truncate(count);
-                Ok(found)
+                candidates.nearest(|row| Ok(squared_distance(query, self.block(row, 1, scratch)?)))
             })
             .collect()
+    }
+
+    /// With those by products of numbers for the queries of which bytes left much open.
+    fn reconsidered(
+        &self,
+        mut all: Vec<Candidates>,
+        queries: &[T],
+        count: usize,
+    ) -> Result<Vec<Candidates>> {
+        let few = (self.norms.len() / OPEN).max(4 * count);
+        let open: Vec<bool> = all.par_iter_mut().map(|one| one.settle() > few).collect();
+        let open: Vec<usize> = (0..all.len()).filter(|&query| open[query]).collect();
+        let row = |query: &usize| &queries[query * self.columns..][..self.columns];
+        let again: Vec<T> = open.iter().flat_map(row).copied().collect();
+        for (query, candidates) in open.into_iter().zip(self.candidates(&again, count)?) {
+            all[query] = candidates;
+        }
+        Ok(all)
     }
 
     /// Rows that lie in memory, or are read into `scratch`.
@@ -89,41 +122,30 @@ impl<'a, T: Float> Search<'a, T> {
         Ok(&scratch[..len])
     }
 
-    /// Those of each query.
-    fn candidates(&self, queries: ArrayView2<'_, T>, count: usize) -> Result<Vec<Candidates<T>>> {
-        let margins: Vec<T> = norms_of(queries)
-            .iter()
-            .map(|&norm| margin(norm, self.longest, self.columns))
-            .collect();
-        let values = queries.to_slice().unwrap_or_default();
-        let starts = (0..self.norms.len()).step_by(ROWS * BLOCKS);
-        let tasks: Vec<(usize, &[T], &[T])> = starts
-            .flat_map(|start| {
-                let queries = values.chunks(QUERIES * self.columns).zip(margins.chunks(QUERIES));
-                queries.map(move |(queries, margins)| (start, queries, margins))
+    /// Those of each query, by products of numbers.
+    fn candidates(&self, queries: &[T], count: usize) -> Result<Vec<Candidates>> {
+        let known: Vec<Query> = queries
+            .par_chunks_exact(self.columns)
+            .map(|query| {
+                let norm = query.iter().map(|value| value.widen() * value.widen()).sum();
+                Query { norm, error: error(norm, self.longest, self.columns) }
             })
             .collect();
-        let found: Vec<Vec<Candidates<T>>> = tasks
+        let starts = (0..self.norms.len()).step_by(ROWS * BLOCKS);
+        let tasks: Vec<(usize, &[T], &[Query])> = starts
+            .flat_map(|start| {
+                let queries = queries.chunks(QUERIES * self.columns).zip(known.chunks(QUERIES));
+                queries.map(move |(queries, known)| (start, queries, known))
+            })
+            .collect();
+        let found: Vec<Vec<Candidates>> = tasks
             .into_par_iter()
             .map_init(
-                || (vec![T::zero(); QUERIES.min(margins.len()) * ROWS], Vec::new()),
-                |scratch, (start, queries, margins)| {
-                    self.look(start, queries, margins, count, scratch)
-                },
+                || (vec![T::zero(); QUERIES.min(known.len()) * ROWS], Vec::new()),
+                |scratch, (start, queries, known)| self.look(start, queries, known, count, scratch),
             )
             .collect::<Result<_>>()?;
-        let mut all: Vec<Candidates<T>> = Vec::with_capacity(margins.len());
-        let per_part = margins.len().div_ceil(QUERIES);
-        for (part, block) in found.into_iter().enumerate() {
-            let first = part % per_part.max(1) * QUERIES;
-            for (place, candidates) in block.into_iter().enumerate() {
-                match all.get_mut(first + place) {
-                    Some(before) => before.merge(candidates),
-                    None => all.push(candidates),
-                }
-            }
-        }
-        Ok(all)
+        Ok(merge(found, known.len().div_ceil(QUERIES)))
     }
 
     /// The candidates of some queries among the rows of a task.
@@ -131,40 +153,63 @@ impl<'a, T: Float> Search<'a, T> {
         &self,
         start: usize,
         queries: &[T],
-        margins: &[T],
+        known: &[Query],
         count: usize,
         (products, read): &mut (Vec<T>, Vec<T>),
-    ) -> Result<Vec<Candidates<T>>> {
+    ) -> Result<Vec<Candidates>> {
         let end = self.norms.len().min(start + ROWS * BLOCKS);
-        let a = MatRef::from_row_major_slice(queries, margins.len(), self.columns);
-        let mut found: Vec<_> =
-            margins.iter().map(|&margin| Candidates::new(count, margin)).collect();
+        let a = MatRef::from_row_major_slice(queries, known.len(), self.columns);
+        let mut found = vec![Candidates::new(count); known.len()];
         for first in (start..end).step_by(ROWS) {
             let rows = ROWS.min(end - first);
             let block = self.block(first, rows, read)?;
             let b = MatRef::from_row_major_slice(block, rows, self.columns).transpose();
-            let products = &mut products[..margins.len() * rows];
-            let c = MatMut::from_row_major_slice_mut(products, margins.len(), rows);
+            let products = &mut products[..known.len() * rows];
+            let c = MatMut::from_row_major_slice_mut(products, known.len(), rows);
             matmul(c, Accum::Replace, a, b, T::one(), Par::Seq);
             let norms = &self.norms[first..first + rows];
-            for (found, products) in found.iter_mut().zip(products.chunks(rows)) {
-                found.look(first, norms, products);
+            for ((found, query), products) in found.iter_mut().zip(known).zip(products.chunks(rows))
+            {
+                query.look(found, first, norms, products);
             }
         }
         Ok(found)
     }
 }
 
-/// Twice the largest error of ‖b‖² − 2 a·b, of a query a and any row b, and of the distance that is
+impl Query {
+    /// Looks at rows from `first` on: `norms[i] − 2 products[i]` is their squared distance but for
+    /// the query's norm.
+    fn look<T: Float>(&self, found: &mut Candidates, first: usize, norms: &[T], products: &[T]) {
+        let two = T::one() + T::one();
+        for (number, (norms, products)) in norms.chunks(16).zip(products.chunks(16)).enumerate() {
+            // Rounding this may not lose a row.
+            let limit = found.limit() - self.norm + self.error;
+            let limit = T::narrow(limit + limit.abs() * T::epsilon().widen());
+            let mut far = true;
+            for (norm, product) in norms.iter().zip(products) {
+                far &= *norm - two * *product > limit;
+            }
+            if far {
+                continue;
+            }
+            for (place, (norm, product)) in norms.iter().zip(products).enumerate() {
+                let squared = self.norm + (*norm - two * *product).widen();
+                found.push(squared - self.error, squared + self.error, first + number * 16 + place);
+            }
+        }
+    }
+}
+
+/// The largest error of ‖a‖² + (‖b‖² − 2 a·b), of a query a and any row b, and of the distance that is
 /// computed in double precision.
 ///
 /// A sum of d products in any order is off by at most (d + 3) u Σ|aᵢ bᵢ| ≤ (d + 3) u ‖a‖ ‖b‖ with
 /// u half the distance of 1 to the next number, and by what underflows; the rest is a rounding each.
-fn margin<T: Float>(query: T, longest: T, columns: usize) -> T {
+fn error<T: Float>(query: f64, longest: T, columns: usize) -> f64 {
     let (unit, double) = (T::epsilon().widen() / 2., f64::EPSILON / 2.);
-    let (a, b, d) = (query.widen().sqrt(), longest.widen().sqrt(), columns as f64);
+    let (a, b, d) = (query.sqrt(), longest.widen().sqrt(), columns as f64);
     let product = (d + 3.) * unit * a * b + d * T::min_positive_value().widen();
-    let exact = (d + 3.) * double * (b * b + (a + b) * (a + b));
-    let error = 2. * product + 2. * unit * (b * b + 2. * a * b) + exact;
-    T::narrow(2.1 * error)
+    let exact = (d + 3.) * double * (2. * a * a + b * b + (a + b) * (a + b));
+    1.05 * (2. * product + 2. * unit * (b * b + 2. * a * b) + exact)
 }
