@@ -10,6 +10,8 @@ mod dataset;
 mod drawings;
 mod explain;
 mod fitting;
+#[path = "../common/image_files.rs"]
+mod image_files;
 mod localization;
 mod maps;
 mod outcome;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ocellus::{
     breast::Classifier,
     candle::{Device, Tensor},
@@ -18,6 +18,7 @@ use crate::{
     cli::Settings,
     common::{device::device, files},
     explain::Explained,
+    image_files::image_files,
     maps::{self, Maps},
     outcome::Prediction,
     setup::{self, Card},
@@ -41,10 +42,10 @@ pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> 
     let (card, network, _) = setup::open(model, &device)?;
     let mirror = card.preset.protocol(settings).mirror;
     let with = With { card, network, device, mirror };
-    let files = files(inputs)?;
+    let images = image_files(inputs)?;
     let out = settings.common.out_folder("predictions", &[])?;
     let mut failed = 0;
-    for file in &files {
+    for file in &images {
         match one(file, &with, &out) {
             Ok(line) => writeln!(std::io::stdout(), "{line}")?,
             Err(error) if settings.strict => return Err(error),
@@ -55,36 +56,9 @@ pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> 
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} images could not be read", files.len())
+        bail!("{failed} of {} images could not be read", images.len())
     }
     Ok(())
-}
-
-/// The images named, and those in the folders named.
-fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for input in inputs {
-        if !input.is_dir() {
-            files.push(input.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(input)
-            .with_context(|| format!("the folder {} cannot be read", input.display()))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if ["png", "jpg", "jpeg", "bmp"].contains(&extension.as_str()) {
-                found.push(path);
-            }
-        }
-        found.sort();
-        if found.is_empty() {
-            bail!("the folder {} holds no PNG, JPEG or BMP image", input.display())
-        }
-        files.extend(found);
-    }
-    Ok(files)
 }
 
 fn one(file: &Path, with: &With, out: &Path) -> Result<String> {

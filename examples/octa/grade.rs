@@ -10,7 +10,12 @@ use ocellus::{
 };
 use serde::Serialize;
 
-use crate::{cli::Settings, common::files as whole, drawings, saved::Grader};
+use crate::{
+    cli::Settings,
+    common::{files, image_files::image_files},
+    drawings,
+    saved::Grader,
+};
 
 /// One line of the output.
 #[derive(Debug, Serialize)]
@@ -26,7 +31,7 @@ struct Line {
 /// Grades each image; what cannot be read is named, and makes the exit code 1 at the end.
 pub(crate) fn grade(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
     let grader = Grader::open(model, settings.weights.as_deref())?;
-    let images = files(inputs)?;
+    let images = image_files(inputs)?;
     let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/octa-grades"));
     std::fs::create_dir_all(&out)
         .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
@@ -46,33 +51,6 @@ pub(crate) fn grade(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Re
     Ok(())
 }
 
-/// The images named, and those in the folders named.
-pub(crate) fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for input in inputs {
-        if !input.is_dir() {
-            files.push(input.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(input)
-            .with_context(|| format!("the folder {} cannot be read", input.display()))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if ["png", "jpg", "jpeg", "bmp"].contains(&extension.as_str()) {
-                found.push(path);
-            }
-        }
-        found.sort();
-        if found.is_empty() {
-            bail!("the folder {} holds no PNG, JPEG or BMP image", input.display())
-        }
-        files.extend(found);
-    }
-    Ok(files)
-}
-
 fn one(file: &Path, grader: &Grader, out: &Path) -> Result<String> {
     let side = grader.image_size;
     let image = Preprocess::new(side, side).with_color(Color::Rgb).read(file)?;
@@ -86,7 +64,7 @@ fn one(file: &Path, grader: &Grader, out: &Path) -> Result<String> {
     let range = drawings::range(grader.detector.calibration(), std::slice::from_ref(&map))?;
     let title = format!("{name}: {}", grade.name());
     let overlay = out.join(format!("{name}-overlay.png"));
-    whole::write(&overlay, map.draw(&title, range)?.to_png_scaled(2.)?)?;
+    files::write(&overlay, map.draw(&title, range)?.to_png_scaled(2.)?)?;
     let line = Line {
         file: file.display().to_string(),
         grade: grade.name(),

@@ -10,7 +10,7 @@ use ocellus::data::{
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::{cli::Settings, images::Images, run::Preset};
+use crate::{cli::Settings, common::image_files::image_files, images::Images, run::Preset};
 
 /// Bytes of pixels that are kept.
 const CACHE: usize = 1 << 30;
@@ -149,7 +149,7 @@ fn files(set: SampleSet, preset: &Preset, color: Color) -> Arc<dyn Dataset> {
 
 /// The images of a folder without folders.
 fn flat(root: &Path) -> Result<SampleSet> {
-    let samples = crate::grade::files(&[root.to_owned()])?;
+    let samples = image_files(&[root.to_owned()])?;
     let samples = samples.into_iter().map(|path| Sample::new(path, 0)).collect();
     Ok(SampleSet::of_one_class(root, "octa", samples)?)
 }
