@@ -83,7 +83,12 @@ fn create_beside(folder: &Path, prefix: &str) -> io::Result<(PathBuf, File)> {
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => {
                 // Only tells others that it is in use: a file system without locks will do.
-                let _ = file.try_lock();
+                let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+                // Whoever cleans up holds the lock until the file is gone.
+                if is_taken || !path.try_exists()? {
+                    let _ = fs::remove_file(&path);
+                    continue;
+                }
                 return Ok((path, file));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -94,8 +99,8 @@ fn create_beside(folder: &Path, prefix: &str) -> io::Result<(PathBuf, File)> {
 
 /// Removes the hidden files that nobody holds a lock on: the system drops a killed writer's.
 ///
-/// Another process that has made its file this instant and not locked it yet loses it: its write
-/// then fails, and the old file stays.
+/// Another writer that has made its file this instant and not locked it yet loses it, sees that, and
+/// makes another.
 fn remove_leftovers(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -198,6 +203,25 @@ mod tests {
         let content = fs::read(&path).unwrap();
         assert_eq!(content.len(), 100_000);
         assert!(content.iter().all(|b| *b == content[0]));
+        assert_eq!(files(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn many_writers_lose_no_file_to_each_other() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        thread::scope(|scope| {
+            for letter in b'a'..b'g' {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        write_atomically(path, |f| f.write_all(&[letter; 100])).unwrap();
+                    }
+                });
+            }
+        });
+        let content = fs::read(&path).unwrap();
+        assert!(content.len() == 100 && content.iter().all(|b| *b == content[0]));
         assert_eq!(files(folder.path()), ["a.txt"]);
     }
 
