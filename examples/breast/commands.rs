@@ -77,13 +77,13 @@ pub(crate) fn ablate(settings: &Settings) -> Result<()> {
 pub(crate) fn train(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "breast-train")?;
     let file = run.out.join("model.safetensors");
-    settings.common.require_new(&file)?;
+    settings.training.require_new(&file)?;
     let split: Split = compare::splits(&run, 1)?.remove(0);
     let architecture = run.card.architecture();
     let row = Row::new(&run, architecture, "CE-logcosh", run.protocol.objective);
     let place = Place {
         folder: run.out.join("checkpoints"),
-        resume: settings.common.resume,
+        resume: settings.training.resume,
         label: row.title(),
     };
     let fitted = fitting::fit(&run, &run.card, &run.protocol, &split, &place)?;
@@ -97,7 +97,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
 
 /// A saved network on the images of `--data`.
 pub(crate) fn evaluate(settings: &Settings, model: &Path) -> Result<()> {
-    let device = device(&settings.common.device)?;
+    let device = device(&settings.training.device)?;
     let (card, network, params) = setup::open(model, &device)?;
     let run = Run::evaluation(settings, &card, device)?;
     if run.data.fingerprint == card.data {

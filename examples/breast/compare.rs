@@ -177,14 +177,14 @@ fn fold_result(
     protocol.objective = row.objective;
     let settings = format!("{card:?} {protocol:?} {split:?}");
     let parameters = run.parameter_count(card)?;
-    if run.settings.common.resume
+    if run.settings.training.resume
         && let Some(known) = known_result(file, &settings)
     {
         return Ok((known, parameters, false));
     }
     let place = Place {
         folder: file.with_extension(""),
-        resume: run.settings.common.resume,
+        resume: run.settings.training.resume,
         label: label.to_owned(),
     };
     let fitted = fitting::fit(run, card, &protocol, split, &place)?;

@@ -83,7 +83,7 @@ pub(crate) fn fit(
         batches * protocol.epochs,
         &place.label,
         "auroc",
-        run.settings.common.verbose,
+        run.settings.training.verbose,
     );
     let report = train(
         &config,

@@ -38,7 +38,7 @@ struct Line<'a> {
 
 /// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
 pub(crate) fn predict(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
-    let device = device(&settings.common.device)?;
+    let device = device(&settings.training.device)?;
     let (card, network, _) = setup::open(model, &device)?;
     let mirror = card.preset.protocol(settings).mirror;
     let with = With { card, network, device, mirror };

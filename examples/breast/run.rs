@@ -27,7 +27,7 @@ pub(crate) struct Run {
 impl Run {
     /// Opens the data and, where layers are frozen, computes their features once.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let device = device(&settings.common.device)?;
+        let device = device(&settings.training.device)?;
         let mut card = Card::new(settings, &two_classes())?;
         let mut data = dataset::open(settings, card.image_size)?;
         card = Card::new(settings, &data.classes)?;

@@ -128,8 +128,8 @@ impl Preset {
             protocol.epochs = protocol.epochs.min(3);
         }
         protocol.epochs = settings.common.epochs.unwrap_or(protocol.epochs);
-        protocol.batch_size = settings.common.batch_size.unwrap_or(protocol.batch_size);
-        protocol.learning_rate = settings.common.learning_rate.unwrap_or(protocol.learning_rate);
+        protocol.batch_size = settings.training.batch_size.unwrap_or(protocol.batch_size);
+        protocol.learning_rate = settings.training.learning_rate.unwrap_or(protocol.learning_rate);
         protocol
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod device;
 pub(crate) mod files;
 pub(crate) mod outcome;
 pub(crate) mod progress;
+pub(crate) mod training_settings;
 pub(crate) mod weights;

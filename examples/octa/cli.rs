@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ocellus::{anomaly::ImagePooling, octa::Method};
 
+use crate::common::common_settings::CommonSettings;
+
 /// Grades OCTA images as outstanding, gradable or ungradable: UNO-QA of Chen et al. (2023), learned
 /// from outstanding images alone.
 ///
@@ -45,6 +47,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Settings {
+    #[command(flatten)]
+    pub(crate) common: CommonSettings,
     /// Images: OCTA-25K-IQA-SEG, DRIMDB, a folder of folders of grades, or a folder of good images
     /// without grades, which are then spoiled to three. Synthetic where absent.
     #[arg(long, global = true, value_name = "DIR")]
@@ -89,12 +93,6 @@ pub(crate) struct Settings {
     /// Height and width of the images.
     #[arg(long, global = true)]
     pub(crate) size: Option<usize>,
-    /// Epochs of the flows, instead of the preset's.
-    #[arg(long, global = true)]
-    pub(crate) epochs: Option<usize>,
-    /// The seed of everything random.
-    #[arg(long, global = true, default_value_t = 42)]
-    pub(crate) seed: u64,
     /// How many outstanding images a detector is fitted on, instead of 45 % of them; a third as many are
     /// held back for thresholds, the others are graded.
     #[arg(long, global = true, value_name = "COUNT")]
@@ -103,12 +101,6 @@ pub(crate) struct Settings {
     /// standard deviations.
     #[arg(long, global = true, default_value_t = 1, value_name = "COUNT")]
     pub(crate) seeds: u64,
-    /// Where results go.
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Fewer and smaller images, fewer epochs: under a minute.
-    #[arg(long, global = true)]
-    pub(crate) quick: bool,
     /// The paper's own settings: Wide-ResNet-50-2, 320 pixels, CFLOW-AD, oracle thresholds.
     #[arg(long, global = true)]
     pub(crate) paper: bool,

@@ -141,5 +141,5 @@ fn graded(
     protocol: Protocol,
 ) -> Result<Agreed> {
     let graded = examined.grade(settings, images, protocol)?;
-    agreement(&examined.grades, &graded, run.settings.seed)
+    agreement(&examined.grades, &graded, run.settings.common.seed)
 }

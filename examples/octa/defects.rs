@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use ocellus::{
-    anomaly::{AnomalyDetector, Detector},
+    anomaly::{AnomalyDetector, Detector, ImageScoring},
     candle::Device,
     data::Image,
     figures::{Best, Cell, Report, Section, Table},
@@ -17,7 +17,7 @@ use crate::{
     comparison::Estimate,
     detectors,
     drawings::{self, Overlay},
-    run::Run,
+    run::{Preset, Run},
     seeds::{self, Spread},
     surfaces::Surfaces,
 };
@@ -52,16 +52,13 @@ pub(crate) fn defects(settings: &Settings) -> Result<()> {
     };
     let mut found = Vec::new();
     for one in seeds::each(settings, NAME) {
-        let mut groups = Vec::new();
-        let run = Run::of(&one, NAME, |preset| {
-            let surfaces = Surfaces::open(&root, &one, preset)?;
-            groups = surfaces.groups;
-            Ok(surfaces.sets)
-        })?;
+        let preset = Preset::of(&one);
+        let Surfaces { sets, groups } = Surfaces::open(&root, &one, &preset)?;
+        let run = Run::of(&one, NAME, preset, sets, ImageScoring::default())?;
         found.extend(examine(&run, &groups)?);
     }
     summarize(&found);
-    let folder = seeds::folder(settings, NAME);
+    let folder = settings.common.out_path(NAME);
     files::write(folder.join("defects.json"), serde_json::to_vec_pretty(&found)?)?;
     println!("results: {}", folder.join("defects.json").display());
     Ok(())
@@ -94,7 +91,7 @@ fn examine(run: &Run, groups: &[usize]) -> Result<Vec<Found>> {
         report = report.with_section(section);
     }
     let file = run.out.join("report.html");
-    report.with_seeds([("seed", run.settings.seed)]).save(&file)?;
+    report.with_seeds([("seed", run.settings.common.seed)]).save(&file)?;
     println!("report: {}", file.display());
     Ok(found)
 }
@@ -119,12 +116,12 @@ fn score(run: &Run, method: Method, detector: &Detector, groups: &[usize]) -> Re
     }
     bar.finish_and_clear();
     let curve = pixels.into_curve()?;
-    let config = BootstrapConfig::seeded(run.settings.seed);
+    let config = BootstrapConfig::seeded(run.settings.common.seed);
     let interval = bootstrap(Resampling::Grouped(groups), &config, |rows| {
         auroc(&gather(&defective, rows), &gather(&scores, rows)).ok()
     })?;
     Ok(Found {
-        seed: run.settings.seed,
+        seed: run.settings.common.seed,
         detector: method.name(),
         image_auroc: interval.into(),
         pixel_auroc: 100. * curve.auroc(),

@@ -53,7 +53,7 @@ pub(crate) fn features<'a>(
 
 /// Fits a detector on the features of outstanding images, and calibrates it on others.
 pub(crate) fn fit(run: &Run, method: Method, features: &Features<'_>) -> Result<Detector> {
-    let (preset, seed) = (&run.preset, run.settings.seed);
+    let (preset, seed) = (&run.preset, run.settings.common.seed);
     let model: Box<dyn FeatureModel> = match method {
         Method::Padim => {
             let channels = run.network.channels()?.min(preset.padim_channels);
@@ -93,14 +93,8 @@ pub(crate) fn fit(run: &Run, method: Method, features: &Features<'_>) -> Result<
         }
         method => anyhow::bail!("{} is no detector of this program", method.name()),
     };
-    let mut detector = Detector::from_model(run.network.encoder()?, model, &run.sets.calibration)?;
-    if run.pooling != detector.image_pooling() {
-        detector.set_image_pooling(run.pooling, &run.sets.calibration)?;
-    }
-    if run.two_sided {
-        detector.set_two_sided(true, &run.sets.calibration)?;
-    }
-    Ok(detector)
+    let encoder = run.network.encoder()?;
+    Ok(Detector::from_model(encoder, model, run.scoring, &run.sets.calibration)?)
 }
 
 fn bar(steps: usize, method: Method) -> TrainingBar {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ocellus::{
     anomaly::AnomalyDetector,
     candle::Device,
@@ -32,9 +32,7 @@ struct Line {
 pub(crate) fn grade(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
     let grader = Grader::open(model, settings.weights.as_deref())?;
     let images = image_files(inputs)?;
-    let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs/octa-grades"));
-    std::fs::create_dir_all(&out)
-        .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
+    let out = settings.common.out_folder("octa-grades", &[])?;
     let mut failed = 0;
     for file in &images {
         match one(file, &grader, &out) {

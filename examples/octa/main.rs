@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 #[path = "../common"]
 mod common {
+    pub(crate) mod common_settings;
     pub(crate) mod files;
     pub(crate) mod image_files;
     pub(crate) mod outcome;

@@ -41,7 +41,7 @@ pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Resul
     let subdivision = run.config(examined.method).subdivision;
     let graded = examined.grade(&subdivision, &examined.images, protocol);
     let agreed = match &graded {
-        Ok(graded) => comparison::agreement(&examined.grades, graded, run.settings.seed),
+        Ok(graded) => comparison::agreement(&examined.grades, graded, run.settings.common.seed),
         Err(error) => Err(anyhow::anyhow!("{error}")),
     };
     let verdict = match &agreed {
@@ -100,7 +100,7 @@ pub(crate) fn write(run: &Run, story: &Story<'_>) -> Result<ocellus::octa::Resul
             ("preset", format!("{:?}", run.preset)),
             ("encoder", run.network.describe()),
         ])
-        .with_seeds([("seed", run.settings.seed)])
+        .with_seeds([("seed", run.settings.common.seed)])
         .with_data(data(run))
         .save(&file)?;
     println!("report: {}", file.display());

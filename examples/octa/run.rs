@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ocellus::{
-    anomaly::ImagePooling,
+    anomaly::{ImagePooling, ImageScoring},
     octa::{Clustering, Config, Method, Reduction, Subdivision},
 };
 
@@ -42,8 +42,8 @@ pub(crate) struct Preset {
 }
 
 impl Preset {
-    fn of(settings: &Settings) -> Self {
-        let mut preset = match (settings.paper, &settings.data, settings.quick) {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let mut preset = match (settings.paper, &settings.data, settings.common.quick) {
             (true, ..) => Self::paper(),
             (_, _, true) => Self::quick(),
             (_, Some(_), _) => Self::real(),
@@ -51,11 +51,11 @@ impl Preset {
         };
         preset.side = settings.size.unwrap_or(preset.side);
         preset.components = settings.components.unwrap_or(preset.components);
-        preset.cflow_epochs = settings.epochs.unwrap_or(preset.cflow_epochs);
+        preset.cflow_epochs = settings.common.epochs.unwrap_or(preset.cflow_epochs);
         if settings.encoder == Some(Untrained::Vessels) {
             preset.pretraining = Self::tiny().pretraining;
         }
-        preset.fastflow_epochs = settings.epochs.unwrap_or(preset.fastflow_epochs);
+        preset.fastflow_epochs = settings.common.epochs.unwrap_or(preset.fastflow_epochs);
         preset
     }
 
@@ -136,51 +136,48 @@ pub(crate) struct Run {
     pub(crate) sets: Sets,
     pub(crate) network: Network,
     /// What the score of an image is.
-    pub(crate) pooling: ImagePooling,
-    /// Whether it is measured from the median of outstanding images.
-    pub(crate) two_sided: bool,
+    pub(crate) scoring: ImageScoring,
     pub(crate) out: PathBuf,
 }
 
 impl Run {
     /// Opens images to be graded, and the backbone.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let mut run = Self::of(settings, name, |preset| Sets::open(settings, preset))?;
-        if !run.preset.paper {
+        let preset = Preset::of(settings);
+        let sets = Sets::open(settings, &preset)?;
+        let usual = match preset.paper {
+            true => ImageScoring::default(),
             // Quality is of the whole image, and a blurred one may surprise less than a sharp one.
-            run.pooling = settings.score.unwrap_or(ImagePooling::Mean);
-            run.two_sided = settings.two_sided.unwrap_or(true);
-        }
-        Ok(run)
+            false => ImageScoring::new(ImagePooling::Mean).with_two_sided(true),
+        };
+        Self::of(settings, name, preset, sets, usual)
     }
 
-    /// Opens the backbone, and images as wanted.
+    /// Opens the backbone for these images, whose scores are the usual ones unless others are wanted.
     pub(crate) fn of(
         settings: &Settings,
         name: &str,
-        sets: impl FnOnce(&Preset) -> Result<Sets>,
+        preset: Preset,
+        sets: Sets,
+        usual: ImageScoring,
     ) -> Result<Self> {
-        let preset = Preset::of(settings);
         let backbone = settings.backbone.as_deref().unwrap_or(preset.backbone);
         let weights = match &settings.weights {
             Some(file) => Weights::File(file.clone()),
             None => {
                 match preset.pretraining.filter(|_| settings.encoder != Some(Untrained::Random)) {
                     Some(pretraining) => {
-                        Weights::Vessels { seed: settings.seed, side: preset.side, pretraining }
+                        Weights::Vessels { seed: settings.common.seed, side: preset.side, pretraining }
                     }
-                    None => Weights::Random(settings.seed),
+                    None => Weights::Random(settings.common.seed),
                 }
             }
         };
         let network = Network::new(backbone, weights, preset.paper)?;
-        let sets = sets(&preset)?;
-        let out = settings.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
-        std::fs::create_dir_all(&out)
-            .with_context(|| format!("{} cannot be made: choose another --out", out.display()))?;
-        let pooling = settings.score.unwrap_or_default();
-        let two_sided = settings.two_sided.unwrap_or(false);
-        Ok(Self { settings: settings.clone(), preset, sets, network, pooling, two_sided, out })
+        let out = settings.common.out_folder(name, &[])?;
+        let scoring = ImageScoring::new(settings.score.unwrap_or(usual.pooling))
+            .with_two_sided(settings.two_sided.unwrap_or(usual.two_sided));
+        Ok(Self { settings: settings.clone(), preset, sets, network, scoring, out })
     }
 
     /// The system's settings with this detector.

@@ -3,7 +3,13 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::{cli::Settings, commands, common::files, comparison::Entry, examined::Protocol};
+use crate::{
+    cli::Settings,
+    commands,
+    common::{common_settings::CommonSettings, files},
+    comparison::Entry,
+    examined::Protocol,
+};
 
 /// The mean of the runs, and their standard deviation.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -35,16 +41,12 @@ pub(crate) fn each(settings: &Settings, name: &str) -> Vec<Settings> {
         return vec![settings.clone()];
     }
     let one = |n: u64| {
-        let seed = settings.seed.wrapping_add(n);
-        let out = folder(settings, name).join(format!("seed-{seed}"));
-        Settings { seed, seeds: 1, out: Some(out), ..settings.clone() }
+        let seed = settings.common.seed.wrapping_add(n);
+        let out = settings.common.out_path(name).join(format!("seed-{seed}"));
+        let common = CommonSettings { seed, out: Some(out), ..settings.common.clone() };
+        Settings { common, seeds: 1, ..settings.clone() }
     };
     (0..settings.seeds).map(one).collect()
-}
-
-/// Where the results of a command go.
-pub(crate) fn folder(settings: &Settings, name: &str) -> std::path::PathBuf {
-    settings.out.clone().unwrap_or_else(|| std::path::Path::new("runs").join(name))
 }
 
 /// A cell over all seeds.
@@ -82,7 +84,7 @@ pub(crate) fn table_1(settings: &Settings) -> Result<()> {
             );
         }
     }
-    let file = folder(settings, NAME).join("seeds.json");
+    let file = settings.common.out_path(NAME).join("seeds.json");
     files::write(&file, serde_json::to_vec_pretty(&cells)?)?;
     println!("results: {}", file.display());
     Ok(())

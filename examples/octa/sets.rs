@@ -29,7 +29,7 @@ pub(crate) struct Sets {
 impl Sets {
     pub(crate) fn open(settings: &Settings, preset: &Preset) -> Result<Self> {
         match &settings.data {
-            None => Ok(Self::synthetic(settings.seed, preset)),
+            None => Ok(Self::synthetic(settings.common.seed, preset)),
             Some(root) => Self::of_folder(root, settings, preset)
                 .with_context(|| format!("--data {}", root.display())),
         }
@@ -73,13 +73,13 @@ impl Sets {
         let test = reader.read(&settings.test)?;
         let name = format!("outstanding of `{}`, graded `{}`", settings.train, settings.test);
         let learned = outstanding.len();
-        let (fitted, held) = halves(learned, settings.seed, fitted_of(learned, settings))?;
-        let outstanding = files(outstanding, preset, Color::Rgb);
-        let test = files(test, preset, Color::Rgb);
+        let (fitted, held) = halves(learned, settings.common.seed, fitted_of(learned, settings))?;
+        let outstanding = files(outstanding, preset);
+        let test = files(test, preset);
         let all = (0..test.len()).collect();
         Ok(Self {
             name,
-            train: Images::new(Arc::clone(&outstanding), fitted).shuffled(settings.seed),
+            train: Images::new(Arc::clone(&outstanding), fitted).shuffled(settings.common.seed),
             calibration: Images::new(outstanding, held),
             test: Images::new(test, all),
         })
@@ -91,8 +91,8 @@ impl Sets {
         let places: Vec<usize> = (0..set.len()).collect();
         let (good, mut test): (Vec<_>, Vec<_>) =
             places.into_iter().partition(|&place| set.samples[place].label == outstanding);
-        let files = files(set, preset, Color::Rgb);
-        let (learned, rest) = halves(good.len(), settings.seed, learned_of(good.len(), settings))?;
+        let files = files(set, preset);
+        let (learned, rest) = halves(good.len(), settings.common.seed, learned_of(good.len(), settings))?;
         test.extend(rest.into_iter().map(|place| good[place]));
         test.sort_unstable();
         let learned = learned.into_iter().map(|place| good[place]).collect();
@@ -102,19 +102,19 @@ impl Sets {
     /// Good images: those that are not learned from are spoiled to three grades.
     fn of_good_images(root: &Path, settings: &Settings, preset: &Preset) -> Result<Self> {
         let set = Octa500::open(root).or_else(|_| flat(root))?;
-        let (learned, test) = halves(set.len(), settings.seed, learned_of(set.len(), settings))?;
+        let (learned, test) = halves(set.len(), settings.common.seed, learned_of(set.len(), settings))?;
         let files = ImageFiles::new(set, preprocess(preset, Color::Gray));
         let part = |places: &[usize], shares: [f32; 3], seed: u64| -> Result<Arc<dyn Dataset>> {
             let part = Part { files: files.clone(), places: places.to_vec() };
             Ok(Arc::new(Cached::new(Graded::new(part, seed)?.with_shares(shares)?, CACHE)))
         };
-        let good = part(&learned, [1., 0., 0.], settings.seed)?;
-        let test = part(&test, [1.; 3], settings.seed ^ 0x7e57)?;
-        let (fitted, held) = halves(good.len(), settings.seed, fitted_of(good.len(), settings))?;
+        let good = part(&learned, [1., 0., 0.], settings.common.seed)?;
+        let test = part(&test, [1.; 3], settings.common.seed ^ 0x7e57)?;
+        let (fitted, held) = halves(good.len(), settings.common.seed, fitted_of(good.len(), settings))?;
         let all = (0..test.len()).collect();
         Ok(Self {
             name: "good images, spoiled to three grades".to_owned(),
-            train: Images::new(Arc::clone(&good), fitted).shuffled(settings.seed),
+            train: Images::new(Arc::clone(&good), fitted).shuffled(settings.common.seed),
             calibration: Images::new(good, held),
             test: Images::new(test, all),
         })
@@ -128,11 +128,11 @@ impl Sets {
         settings: &Settings,
     ) -> Result<Self> {
         let (fitted, held) =
-            halves(learned.len(), settings.seed, fitted_of(learned.len(), settings))?;
+            halves(learned.len(), settings.common.seed, fitted_of(learned.len(), settings))?;
         let of = |places: Vec<usize>| places.into_iter().map(|place| learned[place]).collect();
         Ok(Self {
             name: name.to_owned(),
-            train: Images::new(Arc::clone(&files), of(fitted)).shuffled(settings.seed),
+            train: Images::new(Arc::clone(&files), of(fitted)).shuffled(settings.common.seed),
             calibration: Images::new(Arc::clone(&files), of(held)),
             test: Images::new(files, test),
         })
@@ -143,8 +143,10 @@ fn preprocess(preset: &Preset, color: Color) -> Preprocess {
     Preprocess::new(preset.side, preset.side).with_color(color)
 }
 
-fn files(set: SampleSet, preset: &Preset, color: Color) -> Arc<dyn Dataset> {
-    Arc::new(Cached::new(ImageFiles::new(set, preprocess(preset, color)), CACHE))
+/// Colored images with their masks, kept after they were read once.
+pub(crate) fn files(set: SampleSet, preset: &Preset) -> Arc<dyn Dataset> {
+    let files = ImageFiles::new(set, preprocess(preset, Color::Rgb)).with_masks(true);
+    Arc::new(Cached::new(files, CACHE))
 }
 
 /// The images of a folder without folders.

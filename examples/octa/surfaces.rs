@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use ocellus::data::{
-    Cached, Color, Dataset, ImageFiles, MagneticTiles, Mvtec, Preprocess, SampleSet,
+    MagneticTiles, Mvtec, SampleSet,
 };
 
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
     run::Preset,
     sets::{self, Sets},
 };
-
-/// Bytes of pixels that are kept.
-const CACHE: usize = 1 << 30;
 
 /// Normal surfaces to learn from, others to find defects in.
 pub(crate) struct Surfaces {
@@ -37,14 +34,14 @@ impl Surfaces {
     fn of_mvtec(reader: &Mvtec, settings: &Settings, preset: &Preset) -> Result<Self> {
         let (normal, test) = (reader.read_train()?, reader.read_test()?);
         let (fitted, held) =
-            sets::halves(normal.len(), settings.seed, sets::fitted_of(normal.len(), settings))?;
+            sets::halves(normal.len(), settings.common.seed, sets::fitted_of(normal.len(), settings))?;
         let groups = test.group_ids();
-        let (normal, test) = (files(normal, preset), files(test, preset));
+        let (normal, test) = (sets::files(normal, preset), sets::files(test, preset));
         let all = (0..test.len()).collect();
         Ok(Self {
             sets: Sets {
                 name: "the category's own parts".to_owned(),
-                train: Images::new(Arc::clone(&normal), fitted).shuffled(settings.seed),
+                train: Images::new(Arc::clone(&normal), fitted).shuffled(settings.common.seed),
                 calibration: Images::new(normal, held),
                 test: Images::new(test, all),
             },
@@ -60,9 +57,9 @@ impl Surfaces {
         let of_free = all.clone().map(|i| groups[i]).filter(|group| !spoiled.contains(group));
         let tiles: Vec<usize> = of_free.collect::<BTreeSet<_>>().into_iter().collect();
         let learned = sets::learned_of(tiles.len(), settings);
-        let (learned, _) = sets::halves(tiles.len(), settings.seed, learned)?;
+        let (learned, _) = sets::halves(tiles.len(), settings.common.seed, learned)?;
         let (fitted, held) =
-            sets::halves(learned.len(), settings.seed, sets::fitted_of(learned.len(), settings))?;
+            sets::halves(learned.len(), settings.common.seed, sets::fitted_of(learned.len(), settings))?;
         let images_of = |places: &[usize]| -> Vec<usize> {
             let chosen: BTreeSet<usize> =
                 places.iter().map(|&place| tiles[learned[place]]).collect();
@@ -72,20 +69,15 @@ impl Surfaces {
         let seen: BTreeSet<usize> = train.iter().chain(&calibration).copied().collect();
         let test: Vec<usize> = all.filter(|i| !seen.contains(i)).collect();
         let groups = test.iter().map(|&i| groups[i]).collect();
-        let files = files(set, preset);
+        let files = sets::files(set, preset);
         Ok(Self {
             sets: Sets {
                 name: "magnetic tiles, whole tiles apart".to_owned(),
-                train: Images::new(Arc::clone(&files), train).shuffled(settings.seed),
+                train: Images::new(Arc::clone(&files), train).shuffled(settings.common.seed),
                 calibration: Images::new(Arc::clone(&files), calibration),
                 test: Images::new(files, test),
             },
             groups,
         })
     }
-}
-
-fn files(set: SampleSet, preset: &Preset) -> Arc<dyn Dataset> {
-    let preprocess = Preprocess::new(preset.side, preset.side).with_color(Color::Rgb);
-    Arc::new(Cached::new(ImageFiles::new(set, preprocess).with_masks(true), CACHE))
 }

@@ -8,7 +8,7 @@ use clap::{
 };
 use ocellus::satellite::Objective;
 
-use crate::common::common_settings::CommonSettings;
+use crate::common::{common_settings::CommonSettings, training_settings::TrainingSettings};
 
 /// Segments satellite images: the residual encoder-decoder of Ghassemi et al. (2018), the U-Net
 /// reference, training, evaluation, refinement on a part of a scene, and whole scenes.
@@ -80,6 +80,8 @@ pub(crate) enum Command {
 pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) common: CommonSettings,
+    #[command(flatten)]
+    pub(crate) training: TrainingSettings,
     /// Areas: a folder with `images` and `masks`. Synthetic where absent; repeated, the areas of
     /// several sensors are mixed.
     #[arg(long, global = true, value_name = "DIR")]

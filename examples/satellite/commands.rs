@@ -55,7 +55,7 @@ fn rows(run: &Run, wanted: &[String], all: &[&str]) -> Result<Vec<Row>> {
 pub(crate) fn train(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "satellite-train")?;
     let file = run.out.join("model.safetensors");
-    settings.common.require_new(&file)?;
+    settings.training.require_new(&file)?;
     let own = run.config.network.slug();
     let name = settings.network.as_ref().unwrap_or(&own);
     let row = Row::network(&run, name, settings.form)?;
@@ -84,9 +84,9 @@ pub(crate) fn refine(settings: &Settings, model: &Path, share: f64) -> Result<()
     let run = Run::open(settings, "satellite-refined")?;
     let (network, row) = saved(&run, model)?;
     let mut refinement = network.card.config.protocol.refinement.with_share(share);
-    let common = &settings.common;
-    refinement.epochs = common.epochs.unwrap_or(refinement.epochs);
-    refinement.learning_rate = common.learning_rate.unwrap_or(refinement.learning_rate);
+    refinement.epochs = settings.common.epochs.unwrap_or(refinement.epochs);
+    let rate = settings.training.learning_rate;
+    refinement.learning_rate = rate.unwrap_or(refinement.learning_rate);
     let mut areas = Vec::new();
     for area in &run.areas.test {
         let (mut result, before) = compare::evaluate(&run, &network, &row, area)?;

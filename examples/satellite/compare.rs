@@ -104,7 +104,7 @@ fn one(run: &Run, row: &Row, refine: bool) -> Result<RowResult> {
     let settings =
         format!("{row:?} {:?} {refine} {norm:?} {statistics:?} {weights:?}", run.config.protocol);
     let file = run.out.join("networks").join(format!("{}.json", row.slug));
-    if run.settings.common.resume
+    if run.settings.training.resume
         && let Some(known) = known_result(&file, &settings)
     {
         return Ok(known);

@@ -38,7 +38,7 @@ impl Run {
             Some(ClassWeights::Given(weights)) => weights.clone(),
             Some(ClassWeights::Balanced) => areas.balancing_weights()?,
         };
-        let device = device(&settings.common.device)?;
+        let device = device(&settings.training.device)?;
         config.loss(&device)?; // Wrong weights are told before hours of training.
         config.protocol.patches().check()?;
         Ok(Self { settings: settings.clone(), config, areas, device, out })
@@ -46,8 +46,8 @@ impl Run {
 
     /// Where a training keeps its checkpoints, and what it is called.
     pub(crate) fn place(&self, label: &str, folder: Option<PathBuf>) -> Place {
-        let common = &self.settings.common;
-        let (resume, verbose) = (common.resume, common.verbose);
+        let training = &self.settings.training;
+        let (resume, verbose) = (training.resume, training.verbose);
         Place { folder, resume, label: label.to_owned(), verbose }
     }
 
@@ -81,8 +81,8 @@ fn config(settings: &Settings) -> Config {
         protocol.refinement.epochs = protocol.refinement.epochs.min(2);
     }
     protocol.epochs = common.epochs.unwrap_or(protocol.epochs);
-    protocol.batch_size = common.batch_size.unwrap_or(protocol.batch_size);
-    protocol.learning_rate = common.learning_rate.unwrap_or(protocol.learning_rate);
+    protocol.batch_size = settings.training.batch_size.unwrap_or(protocol.batch_size);
+    protocol.learning_rate = settings.training.learning_rate.unwrap_or(protocol.learning_rate);
     protocol.objective = settings.loss;
     *protocol = protocol.with_jitter(settings.brightness, settings.contrast, settings.color);
     config

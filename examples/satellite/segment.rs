@@ -45,7 +45,7 @@ pub(crate) fn segment(
 ) -> Result<()> {
     let started = Instant::now();
     ALLOCATOR.limit(SPARE);
-    let mut network = Network::open(model, &device(&settings.common.device)?)?;
+    let mut network = Network::open(model, &device(&settings.training.device)?)?;
     let mut scene = open(settings, scene_file, tiles.tile)?;
     check_bands(&network, scene.as_ref(), scene_file)?;
     let config = SegmentConfig::new(tile_config(&network, tiles)?).with_batch(tiles.tiles_at_once);

@@ -32,7 +32,7 @@
 //! | [`ImageSource`], [`FeatureSource`], [`EncodedImages`] | where they come from, a batch at a time |
 //! | [`FitFeatures`], [`FeatureModel`], [`State`] | what a new method implements |
 //! | [`Scores`], [`Evidence`], [`ScaleEvidence`], [`FeatureKind`] | scores, maps, multi-scale features |
-//! | [`MapConfig`], [`Upsampling`], [`Smoothing`], [`ImagePooling`] | maps of places become maps of pixels, these scores of images |
+//! | [`MapConfig`], [`Upsampling`], [`Smoothing`], [`ImagePooling`], [`ImageScoring`] | maps of places become maps of pixels, these scores of images |
 //! | [`Calibration`], [`ScoreDistribution`], [`Normalization`] | what normal scores are like, and scales to read them on |
 //! | [`Threshold`], [`ThresholdRule`] | from where on a score is anomalous: label-free, or by an oracle |
 //! | [`enum@Error`], [`Result`] | what can go wrong |
@@ -66,7 +66,7 @@ pub use error::{Error, Result};
 pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel};
 pub use maps::{MapConfig, Smoothing, Upsampling};
 pub use model::{
-    Evidence, FeatureKind, FeatureModel, FitFeatures, ImagePooling, ScaleEvidence, Scores, State,
+    Evidence, FeatureKind, FeatureModel, FitFeatures, ImagePooling, ImageScoring, ScaleEvidence, Scores, State,
 };
 pub use padim::{ChannelSelection, Padim, PadimModel};
 pub use patchcore::{ImageScore, PatchCore, PatchCoreModel, PatchPooling};

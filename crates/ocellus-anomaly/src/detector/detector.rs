@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::file::{self, Tables};
 use crate::{
     Calibration, EncodedImages, Encoder, Error, FeatureModel, FitFeatures, FrozenBackbone,
-    ImagePooling, ImageSource, Result, ScoreDistribution, Scores, Threshold,
+    ImagePooling, ImageScoring, ImageSource, Result, ScoreDistribution, Scores, Threshold,
 };
 
 /// Says how strange images are, as a whole and pixel by pixel.
@@ -40,7 +40,7 @@ pub trait AnomalyDetector {
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use ocellus_anomaly::{AnomalyDetector, Detector, Encoder, FrozenBackbone, ImagePooling, Padim, Threshold};
+/// use ocellus_anomaly::{AnomalyDetector, Detector, Encoder, FrozenBackbone, ImagePooling, ImageScoring, Padim, Threshold};
 /// use ocellus_backbones::ResNetConfig;
 /// use ocellus_params::ParamStore;
 ///
@@ -65,19 +65,20 @@ pub trait AnomalyDetector {
 /// assert_eq!(loaded.score(&image)?.image_values()?, scores.image_values()?);
 ///
 /// // The score of an image as the mean of its map, where images are spoiled as a whole.
-/// detector.set_image_pooling(ImagePooling::Mean, &normal)?;
+/// let scoring = ImageScoring::new(ImagePooling::Mean);
+/// detector.set_scoring(scoring, &normal)?;
 /// detector.save(&path)?;
 /// let loaded = Detector::load(&path, loaded.encoder().backbone().clone())?;
-/// assert_eq!(loaded.image_pooling(), ImagePooling::Mean);
+/// assert_eq!(loaded.scoring(), scoring);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Detector {
     pub(super) encoder: Encoder,
     pub(super) model: Box<dyn FeatureModel>,
-    pub(super) pooling: ImagePooling,
-    /// The median of normal scores, where what counts is the distance from it.
-    pub(super) center: Option<f64>,
+    pub(super) scoring: ImageScoring,
+    /// The median of normal scores: two-sided ones are distances from it.
+    pub(super) center: f64,
     pub(super) calibration: Calibration,
 }
 
@@ -96,7 +97,7 @@ impl Detector {
         normal: &dyn ImageSource,
     ) -> Result<Self> {
         let model = settings.fit(&EncodedImages::new(&encoder, normal))?;
-        Self::from_model(encoder, Box::new(model), normal)
+        Self::from_model(encoder, Box::new(model), ImageScoring::default(), normal)
     }
 
     /// A detector of what was learned elsewhere from features of the encoder, calibrated on normal
@@ -108,16 +109,11 @@ impl Detector {
     pub fn from_model(
         encoder: Encoder,
         model: Box<dyn FeatureModel>,
+        scoring: ImageScoring,
         normal: &dyn ImageSource,
     ) -> Result<Self> {
         let none = Calibration::new(ScoreDistribution::exact(), ScoreDistribution::coarse());
-        let mut detector = Self {
-            encoder,
-            model,
-            pooling: ImagePooling::OfMethod,
-            center: None,
-            calibration: none,
-        };
+        let mut detector = Self { encoder, model, scoring, center: 0., calibration: none };
         detector.calibrate(normal)?;
         Ok(detector)
     }
@@ -130,10 +126,9 @@ impl Detector {
     /// If there is no image, or they do not fit.
     pub fn calibrate(&mut self, normal: &dyn ImageSource) -> Result<()> {
         self.model.calibrate(&EncodedImages::new(&self.encoder, normal))?;
-        let two_sided = self.center.take().is_some();
         let (mut images, mut pixels) = (Vec::new(), ScoreDistribution::coarse());
         for batch in normal.pass(0)? {
-            let scores = self.score(&batch?)?;
+            let scores = self.one_sided(&batch?)?;
             let values = |x: &Tensor| -> Result<Vec<f32>> {
                 let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
                 Ok(x.flatten_all()?.to_vec1()?)
@@ -146,12 +141,13 @@ impl Detector {
         }
         let mut distribution = ScoreDistribution::exact();
         distribution.add(&images)?;
-        if two_sided {
-            let center = distribution.quantile(0.5)?;
-            self.center = Some(center);
+        self.center = distribution.quantile(0.5)?;
+        if self.scoring.two_sided {
             distribution = ScoreDistribution::exact();
-            let distances = images.iter().map(|&score| (f64::from(score) - center).abs() as f32);
-            distribution.add(&distances.collect::<Vec<_>>())?;
+            for score in &mut images {
+                *score = (f64::from(*score) - self.center).abs() as f32;
+            }
+            distribution.add(&images)?;
         }
         self.calibration = Calibration::new(distribution, pixels);
         Ok(())
@@ -162,44 +158,15 @@ impl Detector {
     /// # Errors
     ///
     /// As [`calibrate`](Self::calibrate), and if a share is not above 0 and at most 1.
-    pub fn set_image_pooling(
-        &mut self,
-        pooling: ImagePooling,
-        normal: &dyn ImageSource,
-    ) -> Result<()> {
-        self.pooling = pooling;
+    pub fn set_scoring(&mut self, scoring: ImageScoring, normal: &dyn ImageSource) -> Result<()> {
+        self.scoring = scoring;
         self.calibrate(normal)
-    }
-
-    /// Sets whether the score of an image is its distance from the median score of normal ones, and
-    /// calibrates again.
-    ///
-    /// An image may be more likely than normal ones, as a blurred one has less that can surprise; two
-    /// sides find that strange, too \[1\].
-    ///
-    /// # Errors
-    ///
-    /// As [`calibrate`](Self::calibrate).
-    ///
-    /// # References
-    ///
-    /// 1. E. Nalisnick, A. Matsukawa, Y. W. Teh, B. Lakshminarayanan. *Detecting out-of-distribution
-    ///    inputs to deep generative models using typicality.* arXiv:1906.02994, 2019.
-    pub fn set_two_sided(&mut self, two_sided: bool, normal: &dyn ImageSource) -> Result<()> {
-        self.center = two_sided.then_some(0.);
-        self.calibrate(normal)
-    }
-
-    /// Whether the score of an image is its distance from the median score of normal ones.
-    #[must_use]
-    pub fn is_two_sided(&self) -> bool {
-        self.center.is_some()
     }
 
     /// What the score of an image is.
     #[must_use]
-    pub fn image_pooling(&self) -> ImagePooling {
-        self.pooling
+    pub fn scoring(&self) -> ImageScoring {
+        self.scoring
     }
 
     /// Sets from where on an image is anomalous.
@@ -259,6 +226,16 @@ impl Detector {
         file::load(path.as_ref(), backbone, Tables::InFile)
     }
 
+    /// Scores before distances from the median are taken.
+    fn one_sided(&self, images: &Tensor) -> Result<Scores> {
+        let size = self.input_size(images)?;
+        let mut scores = self.model.score(&self.encoder.features(images)?, size)?;
+        if self.scoring.pooling != ImagePooling::OfMethod {
+            scores.images = self.scoring.pooling.of_maps(&scores.maps)?;
+        }
+        Ok(scores)
+    }
+
     fn input_size(&self, images: &Tensor) -> Result<(usize, usize)> {
         let &[_, _, height, width] = images.dims() else {
             return Err(Error::Shape(format!(
@@ -276,14 +253,11 @@ impl AnomalyDetector for Detector {
     }
 
     fn score(&self, images: &Tensor) -> Result<Scores> {
-        let size = self.input_size(images)?;
-        let mut scores = self.model.score(&self.encoder.features(images)?, size)?;
-        if self.pooling != ImagePooling::OfMethod {
-            scores.images = self.pooling.of_maps(&scores.maps)?;
-        }
-        if let Some(center) = self.center {
+        let mut scores = self.one_sided(images)?;
+        if self.scoring.two_sided {
             let images = scores.images.to_dtype(DType::F64)?;
-            scores.images = images.affine(1., -center)?.abs()?.to_dtype(scores.images.dtype())?;
+            let distances = images.affine(1., -self.center)?.abs()?;
+            scores.images = distances.to_dtype(scores.images.dtype())?;
         }
         Ok(scores)
     }
@@ -315,7 +289,7 @@ mod tests {
         let other = Tensor::rand(0f32, 1., (4, 3, 32, 32), &Device::Cpu)?;
         let one_sided = detector.score(&other)?.image_values()?;
         let median = detector.calibration().images.quantile(0.5)?;
-        detector.set_two_sided(true, &normal)?;
+        detector.set_scoring(ImageScoring::default().with_two_sided(true), &normal)?;
         let two_sided = detector.score(&other)?.image_values()?;
         for (one, two) in one_sided.iter().zip(&two_sided) {
             assert!(((one - median).abs() - two).abs() < 1e-5, "{one} {two} {median}");
@@ -324,9 +298,9 @@ mod tests {
         let path = folder.path().join("detector.safetensors");
         detector.save(&path)?;
         let loaded = Detector::load(&path, backbone)?;
-        assert!(loaded.is_two_sided());
+        assert!(loaded.scoring().two_sided);
         assert_eq!(loaded.score(&other)?.image_values()?, two_sided);
-        detector.set_two_sided(false, &normal)?;
+        detector.set_scoring(ImageScoring::default(), &normal)?;
         assert_eq!(detector.score(&other)?.image_values()?, one_sided);
         Ok(())
     }

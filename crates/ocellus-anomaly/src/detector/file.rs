@@ -7,7 +7,7 @@ use ocellus_params::{WeightFile, write_tensors};
 
 use super::Detector;
 use crate::{
-    Calibration, Encoder, Error, FrozenBackbone, ImagePooling, ImageSize, Preparation, Result,
+    Calibration, Encoder, Error, FrozenBackbone, ImagePooling, ImageScoring, ImageSize, Preparation, Result,
     State, model::restore,
 };
 
@@ -33,9 +33,9 @@ pub(super) fn save(detector: &Detector, path: &Path) -> Result<()> {
     let mut model = State::default();
     detector.model.save(&mut model)?;
     state.extend(model.under("model"));
-    detector.pooling.save(&mut state);
-    if let Some(center) = detector.center {
-        state.set("center", center);
+    detector.scoring.pooling.save(&mut state);
+    if detector.scoring.two_sided {
+        state.set("center", detector.center);
     }
     state.extend(detector.calibration.save()?.under("calibration"));
     state.set("checksum", format!("{:016x}", checksum(&state)?));
@@ -91,11 +91,13 @@ fn restored(state: State, backbone: FrozenBackbone) -> Result<Detector> {
     let encoder = state.part("encoder");
     let preparation = restore_preparation(&encoder)?;
     let stages: Vec<usize> = encoder.get_all("stages")?;
+    let center = state.find("center")?;
+    let scoring = ImageScoring::new(ImagePooling::restore(&state)?);
     Ok(Detector {
         encoder: Encoder::new(backbone, &stages)?.with_preparation(preparation),
         model: restore(&state.get::<String>("kind")?, &state.part("model"))?,
-        pooling: ImagePooling::restore(&state)?,
-        center: state.find("center")?,
+        scoring: scoring.with_two_sided(center.is_some()),
+        center: center.unwrap_or_default(),
         calibration: Calibration::restore(&state.part("calibration"))?,
     })
 }

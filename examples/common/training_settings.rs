@@ -1,0 +1,39 @@
+//! The settings of programs that train networks.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TrainingSettings {
+    /// Images a step, instead of the protocol's.
+    #[arg(long, global = true)]
+    pub(crate) batch_size: Option<usize>,
+    /// Learning rate (of the backbone, where it starts from published weights), instead of the
+    /// protocol's.
+    #[arg(long, global = true)]
+    pub(crate) learning_rate: Option<f64>,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, global = true, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Continue a run that was stopped.
+    #[arg(long, global = true)]
+    pub(crate) resume: bool,
+    /// A line an epoch on the standard error, for logs.
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+impl TrainingSettings {
+    /// Fails if a trained network is there already, and not to be trained further.
+    pub(crate) fn require_new(&self, file: &Path) -> Result<()> {
+        if file.exists() && !self.resume {
+            bail!(
+                "{} is there already: choose another --out, or continue with --resume",
+                file.display()
+            )
+        }
+        Ok(())
+    }
+}
