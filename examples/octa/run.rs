@@ -166,9 +166,11 @@ impl Run {
             Some(file) => Weights::File(file.clone()),
             None => {
                 match preset.pretraining.filter(|_| settings.encoder != Some(Untrained::Random)) {
-                    Some(pretraining) => {
-                        Weights::Vessels { seed: settings.common.seed, side: preset.side, pretraining }
-                    }
+                    Some(pretraining) => Weights::Vessels {
+                        seed: settings.common.seed,
+                        side: preset.side,
+                        pretraining,
+                    },
                     None => Weights::Random(settings.common.seed),
                 }
             }

@@ -92,7 +92,8 @@ impl Sets {
         let (good, mut test): (Vec<_>, Vec<_>) =
             places.into_iter().partition(|&place| set.samples[place].label == outstanding);
         let files = files(set, preset);
-        let (learned, rest) = halves(good.len(), settings.common.seed, learned_of(good.len(), settings))?;
+        let (learned, rest) =
+            halves(good.len(), settings.common.seed, learned_of(good.len(), settings))?;
         test.extend(rest.into_iter().map(|place| good[place]));
         test.sort_unstable();
         let learned = learned.into_iter().map(|place| good[place]).collect();
@@ -102,7 +103,8 @@ impl Sets {
     /// Good images: those that are not learned from are spoiled to three grades.
     fn of_good_images(root: &Path, settings: &Settings, preset: &Preset) -> Result<Self> {
         let set = Octa500::open(root).or_else(|_| flat(root))?;
-        let (learned, test) = halves(set.len(), settings.common.seed, learned_of(set.len(), settings))?;
+        let (learned, test) =
+            halves(set.len(), settings.common.seed, learned_of(set.len(), settings))?;
         let files = ImageFiles::new(set, preprocess(preset, Color::Gray));
         let part = |places: &[usize], shares: [f32; 3], seed: u64| -> Result<Arc<dyn Dataset>> {
             let part = Part { files: files.clone(), places: places.to_vec() };
@@ -110,7 +112,8 @@ impl Sets {
         };
         let good = part(&learned, [1., 0., 0.], settings.common.seed)?;
         let test = part(&test, [1.; 3], settings.common.seed ^ 0x7e57)?;
-        let (fitted, held) = halves(good.len(), settings.common.seed, fitted_of(good.len(), settings))?;
+        let (fitted, held) =
+            halves(good.len(), settings.common.seed, fitted_of(good.len(), settings))?;
         let all = (0..test.len()).collect();
         Ok(Self {
             name: "good images, spoiled to three grades".to_owned(),

@@ -3,9 +3,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
-use ocellus::data::{
-    MagneticTiles, Mvtec, SampleSet,
-};
+use ocellus::data::{MagneticTiles, Mvtec, SampleSet};
 
 use crate::{
     cli::Settings,
@@ -33,8 +31,11 @@ impl Surfaces {
 
     fn of_mvtec(reader: &Mvtec, settings: &Settings, preset: &Preset) -> Result<Self> {
         let (normal, test) = (reader.read_train()?, reader.read_test()?);
-        let (fitted, held) =
-            sets::halves(normal.len(), settings.common.seed, sets::fitted_of(normal.len(), settings))?;
+        let (fitted, held) = sets::halves(
+            normal.len(),
+            settings.common.seed,
+            sets::fitted_of(normal.len(), settings),
+        )?;
         let groups = test.group_ids();
         let (normal, test) = (sets::files(normal, preset), sets::files(test, preset));
         let all = (0..test.len()).collect();
@@ -58,8 +59,11 @@ impl Surfaces {
         let tiles: Vec<usize> = of_free.collect::<BTreeSet<_>>().into_iter().collect();
         let learned = sets::learned_of(tiles.len(), settings);
         let (learned, _) = sets::halves(tiles.len(), settings.common.seed, learned)?;
-        let (fitted, held) =
-            sets::halves(learned.len(), settings.common.seed, sets::fitted_of(learned.len(), settings))?;
+        let (fitted, held) = sets::halves(
+            learned.len(),
+            settings.common.seed,
+            sets::fitted_of(learned.len(), settings),
+        )?;
         let images_of = |places: &[usize]| -> Vec<usize> {
             let chosen: BTreeSet<usize> =
                 places.iter().map(|&place| tiles[learned[place]]).collect();

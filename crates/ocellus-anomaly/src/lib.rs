@@ -66,7 +66,8 @@ pub use error::{Error, Result};
 pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel};
 pub use maps::{MapConfig, Smoothing, Upsampling};
 pub use model::{
-    Evidence, FeatureKind, FeatureModel, FitFeatures, ImagePooling, ImageScoring, ScaleEvidence, Scores, State,
+    Evidence, FeatureKind, FeatureModel, FitFeatures, ImagePooling, ImageScoring, ScaleEvidence,
+    Scores, State,
 };
 pub use padim::{ChannelSelection, Padim, PadimModel};
 pub use patchcore::{ImageScore, PatchCore, PatchCoreModel, PatchPooling};

@@ -7,8 +7,8 @@ use ocellus_params::{WeightFile, write_tensors};
 
 use super::Detector;
 use crate::{
-    Calibration, Encoder, Error, FrozenBackbone, ImagePooling, ImageScoring, ImageSize, Preparation, Result,
-    State, model::restore,
+    Calibration, Encoder, Error, FrozenBackbone, ImagePooling, ImageScoring, ImageSize,
+    Preparation, Result, State, model::restore,
 };
 
 const FORMAT: &str = "ocellus-anomaly";
