@@ -235,3 +235,56 @@ fn trees_and_coresets_are_the_same_at_any_number_of_threads() {
         assert_eq!(found, expected, "{threads} threads");
     }
 }
+
+#[cfg(feature = "serde")]
+mod text {
+    use serde::{Serialize, de::DeserializeOwned};
+
+    use super::*;
+
+    /// A model that is written and read says the same, to the bit.
+    fn comes_back<T: Float, M: Serialize + DeserializeOwned>(
+        model: &M,
+        apply: impl Fn(&M, ArrayView2<'_, T>) -> Result<Array2<T>>,
+    ) {
+        let text = serde_json::to_string(model).unwrap();
+        let back: M = serde_json::from_str(&text).unwrap();
+        let x = uniform::<T>(70, 9);
+        assert_eq!(apply(&back, x.view()).unwrap(), apply(model, x.view()).unwrap());
+        assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    }
+
+    fn models<T: Float + Serialize + DeserializeOwned>() {
+        let x = uniform::<T>(70, 9);
+        let x = x.view();
+        comes_back(&Pca::new(COUNT).with_whiten(true).fit(x).unwrap(), |m, x| m.transform(x));
+        comes_back(&Nmf::new(COUNT).fit(x).unwrap(), |m, x| m.transform(x));
+        comes_back(&StandardScaler::default().fit(x).unwrap(), |m, x| m.transform(x));
+        comes_back(&MinMaxScaler::default().fit(x).unwrap(), |m, x| m.transform(x));
+        let means = KMeans::new(COUNT).fit(x).unwrap();
+        comes_back(&means, |m, x| m.transform(x));
+        let labels = means.labels();
+        comes_back(&NearestCentroid.fit(x, labels).unwrap(), |m, x| {
+            Ok(column::<T>(&m.predict(x)?))
+        });
+        comes_back(&NearestSample.fit(x, labels).unwrap(), |m, x| Ok(column::<T>(&m.predict(x)?)));
+        for covariance in [
+            CovarianceType::Full,
+            CovarianceType::Tied,
+            CovarianceType::Diagonal,
+            CovarianceType::Spherical,
+        ] {
+            let mixture = GaussianMixture::new(COUNT).with_covariance(covariance);
+            let model = mixture.fit(x).unwrap();
+            comes_back(&model, |m, x: ArrayView2<'_, T>| Ok(m.predict_proba(x)?.mapv(T::narrow)));
+        }
+        let tree = Agglomerative::default().fit(x).unwrap();
+        comes_back(&tree, |m, _: ArrayView2<'_, T>| Ok(column(&m.cut(COUNT)?)));
+    }
+
+    #[test]
+    fn models_come_back_with_every_bit() {
+        models::<f32>();
+        models::<f64>();
+    }
+}
