@@ -70,6 +70,15 @@ impl Evidence {
         self.image_scores = Some(scores);
         self
     }
+
+    /// The distances of a detector that has one scale of them.
+    pub(crate) fn distance(&self) -> Result<&Tensor> {
+        let distance = self.scales.first().and_then(|scale| scale.distance.as_ref());
+        let missing = || {
+            Error::Value("there is evidence without distances: it is another detector's".to_owned())
+        };
+        distance.ok_or_else(missing)
+    }
 }
 
 /// Which evidence the features of an image are made of, for reduction and clustering.

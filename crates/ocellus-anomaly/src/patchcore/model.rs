@@ -204,13 +204,7 @@ impl FeatureModel for PatchCoreModel {
     }
 
     fn anomaly_map(&self, evidence: &Evidence, size: (usize, usize)) -> Result<Tensor> {
-        let distance = evidence.scales.first().and_then(|scale| scale.distance.as_ref());
-        let Some(distance) = distance else {
-            return Err(Error::Value(
-                "evidence without distances: it is another detector's".into(),
-            ));
-        };
-        self.map.apply(distance, size)
+        self.map.apply(evidence.distance()?, size)
     }
 
     fn save(&self, state: &mut State) -> Result<()> {
