@@ -1,12 +1,30 @@
-//! Checks of arguments, shared by all estimators.
+//! Checks of arguments, shared by all estimators and for those of other crates.
+//!
+//! ```
+//! use ndarray::array;
+//! use ocellus_cluster::check;
+//!
+//! let x = array![[1., 2.], [3., 4.], [5., 6.]];
+//! assert_eq!(check::labels(x.view(), &[0, 1, 0])?, 2);
+//! assert_eq!(
+//!     check::labels(x.view(), &[0, 2, 0]).unwrap_err().to_string(),
+//!     "no sample is of class 1, but one is of class 2: number the classes from 0 without gaps, and \
+//!      give each a sample"
+//! );
+//! # Ok::<(), ocellus_cluster::Error>(())
+//! ```
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::{Error, Float, Result};
 
-/// Errs unless there is a row and a column and all is finite.
-pub(crate) fn samples<T: Float>(x: ArrayView2<'_, T>) -> Result<()> {
+/// Samples to learn from: there is a row and a column, and all is finite.
+///
+/// # Errors
+///
+/// If not.
+pub fn samples<T: Float>(x: ArrayView2<'_, T>) -> Result<()> {
     let (rows, columns) = x.dim();
     if rows == 0 || columns == 0 {
         return Err(Error::Empty { what: "the data", rows, columns });
@@ -26,8 +44,12 @@ pub(crate) fn samples<T: Float>(x: ArrayView2<'_, T>) -> Result<()> {
     bad.map_or(Ok(()), Err)
 }
 
-/// Errs unless all is finite and there are as many columns as features.
-pub(crate) fn features<T: Float>(x: ArrayView2<'_, T>, expected: usize) -> Result<()> {
+/// Samples for a model: as many columns as it has features, and all is finite. There may be no row.
+///
+/// # Errors
+///
+/// If not.
+pub fn features<T: Float>(x: ArrayView2<'_, T>, expected: usize) -> Result<()> {
     let found = x.ncols();
     if found != expected {
         return Err(Error::Features { found, expected });
@@ -58,7 +80,38 @@ pub(crate) fn paired<A, B>(left: (&'static str, &[A]), right: (&'static str, &[B
     Ok(())
 }
 
-pub(crate) fn one_label_each<T: Float>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<()> {
+/// How many classes there are: samples to learn from, with one label each, 0 to classes − 1.
+///
+/// # Errors
+///
+/// If [`samples`] errs, the labels differ in number from the rows, there is one class only, or a
+/// class below the largest has no sample.
+pub fn labels<T: Float>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<usize> {
+    samples(x)?;
+    one_label_each(x, labels)?;
+    let largest = labels.iter().copied().max().unwrap_or(0);
+    let mut seen = vec![false; labels.len()];
+    for &label in labels {
+        if let Some(seen) = seen.get_mut(label) {
+            *seen = true;
+        }
+    }
+    match seen.iter().take(largest).position(|seen| !seen) {
+        Some(class) => Err(Error::MissingClass { class, largest }),
+        None if largest == 0 => {
+            let remedy = "give samples of another class too".into();
+            Err(Error::TooFew { what: "classes", found: 1, needed: 2, remedy })
+        }
+        None => Ok(largest + 1),
+    }
+}
+
+/// One label for each row.
+///
+/// # Errors
+///
+/// If not.
+pub fn one_label_each<T: Float>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<()> {
     let (left_len, right_len) = (x.nrows(), labels.len());
     if left_len == right_len {
         return Ok(());
@@ -66,11 +119,21 @@ pub(crate) fn one_label_each<T: Float>(x: ArrayView2<'_, T>, labels: &[usize]) -
     Err(Error::LengthMismatch { left: "the data", left_len, right: "labels", right_len })
 }
 
-pub(crate) fn positive(name: &'static str, value: usize) -> Result<()> {
+/// A setting that is 1 or more.
+///
+/// # Errors
+///
+/// If it is 0.
+pub fn positive(name: &'static str, value: usize) -> Result<()> {
     if value > 0 { Ok(()) } else { Err(Error::setting(name, value, "give 1 or more")) }
 }
 
-pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<()> {
+/// A setting that is finite, 0 or more.
+///
+/// # Errors
+///
+/// If not.
+pub fn not_negative(name: &'static str, value: f64) -> Result<()> {
     if value >= 0. && value.is_finite() {
         return Ok(());
     }
@@ -101,6 +164,21 @@ mod tests {
     #[test]
     fn extreme_but_finite_values_pass() {
         assert!(samples(array![[f64::MAX, f64::MAX], [f64::MIN, f64::MIN]].view()).is_ok());
+    }
+
+    #[test]
+    fn classes_are_counted_without_gaps() {
+        let x = Array2::<f32>::ones((4, 1));
+        assert_eq!(labels(x.view(), &[2, 0, 1, 0]).unwrap(), 3);
+        for (bad, part) in [
+            (vec![0, 1], "labels has 2"),
+            (vec![0; 4], "1 classes, but 2 are needed"),
+            (vec![1; 4], "no sample is of class 0"),
+            (vec![0, 1, 2, usize::MAX], "no sample is of class 3"),
+        ] {
+            let message = labels(x.view(), &bad).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
     }
 
     #[test]

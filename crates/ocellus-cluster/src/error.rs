@@ -73,6 +73,17 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// A class has no sample, though a larger one has.
+    #[error(
+        "no sample is of class {class}, but one is of class {largest}: number the classes from 0 \
+         without gaps, and give each a sample"
+    )]
+    MissingClass {
+        /// The first such class.
+        class: usize,
+        /// The largest class.
+        largest: usize,
+    },
     /// Two arguments that go together differ in length.
     #[error("{left} has {left_len} entries, {right} has {right_len}: give one each")]
     LengthMismatch {

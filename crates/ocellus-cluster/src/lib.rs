@@ -49,6 +49,7 @@
 //! | [`Transform`], [`Predict`] | a model and samples to features, or to indices |
 //! | [`Float`] | `f32` or `f64` |
 //! | [`linalg`] | products and decompositions |
+//! | [`check`] | checks of arguments, for estimators of other crates |
 //! | [`Error`](enum@Error) | what was wrong, where, and what to do |
 //!
 //! # Rules
@@ -66,7 +67,7 @@
 #![expect(clippy::doc_markdown, reason = "AᵀA is a formula, not code")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod check;
+pub mod check;
 mod coreset;
 mod error;
 mod estimator;

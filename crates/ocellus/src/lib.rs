@@ -22,6 +22,7 @@
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG, ResNet and DINOv2 with stages, taps and published weights |
+//! | `classical` | `classical` | classical classifiers of feature vectors: naive Bayes; one file for each model, on `ndarray` |
 //! | `cluster` | `cluster` | PCA, NMF, scaling, k-means, trees, Gaussian mixtures and indices of clusterings, nearest neighbors and coresets, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |
@@ -42,6 +43,8 @@ pub use ocellus_anomaly as anomaly;
 pub use ocellus_backbones as backbones;
 #[cfg(feature = "breast")]
 pub use ocellus_breast as breast;
+#[cfg(feature = "classical")]
+pub use ocellus_classical as classical;
 #[cfg(feature = "cluster")]
 pub use ocellus_cluster as cluster;
 #[cfg(feature = "data")]

@@ -1,0 +1,48 @@
+//! Classical classifiers of feature vectors on `ndarray`, for `f32` and `f64`.
+//!
+//! ```
+//! use ndarray::array;
+//! use ocellus_classical::{ClassifierModel, FitLabeled, GaussianNaiveBayes, Predict};
+//!
+//! let (x, y) = (array![[0f64, 0.], [1., 0.], [5., 5.], [6., 5.]], [0, 0, 1, 1]);
+//! let model = GaussianNaiveBayes::default().fit(x.view(), &y)?;
+//! assert_eq!(model.predict(x.view())?, y);
+//! assert!(model.predict_proba(x.view())?[[0, 0]] > 0.99);
+//! # Ok::<(), ocellus_classical::Error>(())
+//! ```
+//!
+//! # Items
+//!
+//! | Classifier | What it is |
+//! | --- | --- |
+//! | [`GaussianNaiveBayes`] | independent normal distributions of the features of each class |
+//!
+//! | Foundations | What it is |
+//! | --- | --- |
+//! | [`FitLabeled`], [`Predict`], [`Transform`] | the traits of `ocellus-cluster`: settings and labeled samples to a model, samples to classes |
+//! | [`ClassifierModel`] | what every fitted classifier does: probabilities, scores, `save` |
+//! | [`Classifier`] | settings of any kind, for lists of different classifiers |
+//! | [`Stored`], [`load`] | one file for each model |
+//! | [`Real`] | `f32` or `f64` |
+//! | [`Error`](enum@Error) | what was wrong, where, and what to do |
+//!
+//! # Rules
+//!
+//! - **Samples are rows, classes are 0 to k − 1**, and each has a sample. Settings have `fit`, which
+//!   returns a model: an unfitted model does not exist.
+//! - **Same seed, same bits**, at any number of threads and from a file again.
+//! - **Bad data are errors**, not NaN.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod model;
+mod naive_bayes;
+mod real;
+mod scores;
+
+pub use error::{Error, Result};
+pub use model::{Classifier, ClassifierModel, Stored, load};
+pub use naive_bayes::{GaussianNaiveBayes, GaussianNaiveBayesModel};
+pub use ocellus_cluster::{FitLabeled, Predict, Transform};
+pub use real::Real;

@@ -1,0 +1,5 @@
+mod config;
+mod model;
+
+pub use config::GaussianNaiveBayes;
+pub use model::GaussianNaiveBayesModel;
