@@ -11,18 +11,18 @@ pub(crate) fn largest(scores: &Array2<f64>) -> Vec<usize> {
     scores.outer_iter().map(first).collect()
 }
 
-/// ln Σ exp of the values.
-pub(crate) fn log_sum_exp(row: ArrayView1<'_, f64>) -> f64 {
-    let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if max.is_finite() { max + row.iter().map(|v| (v - max).exp()).sum::<f64>().ln() } else { max }
-}
-
-/// Each row less its `log_sum_exp`; where no class is possible, all are equally likely.
+/// ln of each row's softmax; where no class is possible, all are equally likely.
 pub(crate) fn log_softmax(mut scores: Array2<f64>) -> Array2<f64> {
     let equal = -(scores.ncols() as f64).ln();
     for mut row in scores.outer_iter_mut() {
-        let total = log_sum_exp(row.view());
-        row.mapv_inplace(|v| if total.is_finite() { v - total } else { equal });
+        let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if max.is_finite() {
+            row.mapv_inplace(|v| v - max);
+            let total = row.iter().map(|v| v.exp()).sum::<f64>().ln();
+            row.mapv_inplace(|v| v - total);
+        } else {
+            row.fill(equal);
+        }
     }
     scores
 }
