@@ -20,6 +20,7 @@
 //! | [`Weighted`] | a loss times a constant |
 //! | [`CrossEntropy`] | softmax cross-entropy: class weights, ignore index, label smoothing |
 //! | [`BinaryCrossEntropy`] | sigmoid cross-entropy |
+//! | [`DoubleSigmoid`] | sigmoid cross-entropy of probabilities: a published mistake |
 //! | [`LogCosh`] | log-cosh between probabilities and targets |
 //! | [`MeanSquared`] | squared distance between probabilities and targets |
 //! | [`ErrorLoss`] | what the last two are: a measure of the error |
@@ -42,6 +43,7 @@
 mod activation;
 mod binary_cross_entropy;
 mod cross_entropy;
+mod double_sigmoid;
 mod ensemble;
 mod error_loss;
 mod l2_penalty;
@@ -54,6 +56,7 @@ mod target;
 pub use activation::{Activation, ClassReduction};
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
+pub use double_sigmoid::DoubleSigmoid;
 pub use ensemble::{CeLogCosh, ce_log_cosh};
 pub use error_loss::ErrorLoss;
 pub use l2_penalty::L2Penalty;

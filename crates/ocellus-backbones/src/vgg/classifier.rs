@@ -83,6 +83,26 @@ impl VggClassifier {
         &self.vgg
     }
 
+    /// What the convolutional part gives the classifier, `(batch, channels · 7 · 7)`: it is always the
+    /// same where only the classifier is trained, and need be computed once.
+    ///
+    /// # Errors
+    ///
+    /// If the images are too small or have another number of channels.
+    pub fn pooled(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        ocellus_ops::adaptive_avg_pool2d(&self.vgg.forward_t(x, train)?, POOLED)?.flatten_from(1)
+    }
+
+    /// The logits of what [`pooled`](Self::pooled) gave.
+    ///
+    /// # Errors
+    ///
+    /// If it has another number of features.
+    pub fn classify(&self, pooled: &Tensor, train: bool) -> Result<Tensor> {
+        let hidden = self.hidden[0].forward_t(pooled, train)?;
+        self.output.forward(&self.hidden[1].forward_t(&hidden, train)?)
+    }
+
     /// The probability of each class, `(batch, classes)`.
     ///
     /// # Errors
@@ -95,10 +115,7 @@ impl VggClassifier {
 
 impl ModuleT for VggClassifier {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let features = self.vgg.forward_t(x, train)?;
-        let pooled = ocellus_ops::adaptive_avg_pool2d(&features, POOLED)?.flatten_from(1)?;
-        let hidden = self.hidden[0].forward_t(&pooled, train)?;
-        self.output.forward(&self.hidden[1].forward_t(&hidden, train)?)
+        self.classify(&self.pooled(x, train)?, train)
     }
 }
 
