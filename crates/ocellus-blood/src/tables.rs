@@ -21,11 +21,8 @@ pub const TABLE_2: [PublishedRow; 2] =
     [row("DCNN", 97.25, Some(95.19)), row("Random forest", 96.83, None)];
 
 /// Table 3, the network on other data.
-pub const TABLE_3: [PublishedRow; 3] = [
-    row("Bees", 82., None),
-    row("Lymphoma, H&E stain", 87., None),
-    row("Retina, OCT", 87., None),
-];
+pub const TABLE_3: [PublishedRow; 3] =
+    [row("Bees", 82., None), row("Lymphoma, H&E stain", 87., None), row("Retina, OCT", 87., None)];
 
 /// The network's confusion matrix as counts: true positives, false positives, false negatives, true
 /// negatives, leukemia positive.
@@ -59,9 +56,7 @@ mod tests {
                     continue;
                 }
                 for fp in 0..=wrong {
-                    let precise = |tp: &u32| {
-                        percent(f64::from(*tp) / f64::from(*tp + fp)) == 95.19
-                    };
+                    let precise = |tp: &u32| percent(f64::from(*tp) / f64::from(*tp + fp)) == 95.19;
                     let matrices = (1..=total - wrong).filter(precise);
                     found.extend(matrices.map(|tp| [tp, fp, wrong - fp, total - wrong - tp]));
                 }
@@ -73,8 +68,7 @@ mod tests {
     #[test]
     fn the_printed_figures_are_those_of_the_matrix() {
         let [tp, fp, fn_, tn] = CONFUSION.map(f64::from);
-        let mcc = (tp * tn - fp * fn_)
-            / ((tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_)).sqrt();
+        let mcc = (tp * tn - fp * fn_) / ((tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_)).sqrt();
         for (found, expected) in [
             ((tp + tn) / (tp + fp + fn_ + tn), 0.972527),
             (tp / (tp + fp), 0.951923),

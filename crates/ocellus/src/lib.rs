@@ -27,6 +27,7 @@
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |
 //! | `figures` | `figures` | figures and the HTML report |
+//! | `blood` | `blood` | blood-cancer cells: a small network and its comparisons |
 //! | `breast` | `breast` | attention-gated VGG16 for breast ultrasound |
 //! | `octa` | `octa` | UNO-QA: quality grades of OCTA images |
 //! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
@@ -41,6 +42,8 @@ pub use candle_nn as nn;
 pub use ocellus_anomaly as anomaly;
 #[cfg(feature = "backbones")]
 pub use ocellus_backbones as backbones;
+#[cfg(feature = "blood")]
+pub use ocellus_blood as blood;
 #[cfg(feature = "breast")]
 pub use ocellus_breast as breast;
 #[cfg(feature = "classical")]
