@@ -1,8 +1,9 @@
 use crate::{
-    Color, Dataset, Error, Example, Filter, Image, Resize, Result,
+    Color, Error, Example, Filter, Image, Resize, Result,
     random::Random,
     synthetic::{
         anatomy::{Anatomy, render},
+        drawn::drawn_dataset,
         lesion::Lesion,
         speckle::Machine,
     },
@@ -168,12 +169,6 @@ impl BMode {
         Ok(Example::new(self.color.apply(image)?, label).with_mask(mask))
     }
 
-    /// That many images as a data set, each drawn anew when loaded.
-    #[must_use]
-    pub fn dataset(self, len: usize) -> BModeDataset {
-        BModeDataset { generator: self, len }
-    }
-
     fn check(&self) -> Result<()> {
         let (height, width) = (self.height, self.width);
         if !(16..=8192).contains(&height) || !(16..=8192).contains(&width) {
@@ -193,44 +188,7 @@ impl BMode {
     }
 }
 
-/// A number of images of [`BMode`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BModeDataset {
-    generator: BMode,
-    len: usize,
-}
-
-impl BModeDataset {
-    /// What draws the images.
-    #[must_use]
-    pub fn generator(&self) -> &BMode {
-        &self.generator
-    }
-
-    /// The class of each image.
-    #[must_use]
-    pub fn labels(&self) -> Vec<usize> {
-        (0..self.len).map(|index| self.generator.label(index)).collect()
-    }
-}
-
-impl Dataset for BModeDataset {
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn label(&self, index: usize) -> usize {
-        self.generator.label(index)
-    }
-
-    fn name(&self, index: usize) -> String {
-        format!("synthetic {index}")
-    }
-
-    fn load(&self, index: usize) -> Result<Example> {
-        if index >= self.len {
-            return Err(Error::Setting(format!("no sample {index} among {}", self.len)));
-        }
-        self.generator.example(index)
-    }
+drawn_dataset! {
+    /// A number of images of [`BMode`].
+    BModeDataset of BMode
 }

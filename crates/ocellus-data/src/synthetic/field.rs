@@ -15,6 +15,14 @@ impl Field {
         Self { lattice: (0..SIDE * SIDE).map(|_| 1.25 * random.normal()).collect() }
     }
 
+    /// As [`at`](Self::at), of two lattices that are turned against each other, so that no lines of
+    /// either are seen.
+    pub(crate) fn turned(&self, y: f32, x: f32) -> f32 {
+        let a = self.at(0.8 * y + 0.6 * x, 0.8 * x - 0.6 * y);
+        let b = self.at(0.28 * y - 0.96 * x + 21.5, 0.28 * x + 0.96 * y + 7.5);
+        (a + b) * std::f32::consts::FRAC_1_SQRT_2
+    }
+
     /// The value at a place in lattice units.
     pub(crate) fn at(&self, y: f32, x: f32) -> f32 {
         let (top, left) = (y.floor(), x.floor());

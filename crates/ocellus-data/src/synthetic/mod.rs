@@ -2,12 +2,17 @@
 //! download.
 
 mod anatomy;
+mod blur;
 mod bmode;
+mod drawn;
 mod field;
 mod folder;
 mod lesion;
 mod octa;
 mod scene;
+mod shares;
+mod smear;
+mod smoothstep;
 mod speckle;
 
 pub use bmode::{BMode, BModeDataset};
@@ -17,3 +22,4 @@ pub use scene::{
     Acquisition, Area, Biome, Labels, LandCover, Landscape, LandscapeSource, Rendered, Sensor,
     Truth,
 };
+pub use smear::{LocatedCell, Smear, SmearCell, SmearDataset, SmearScene};

@@ -1,7 +1,11 @@
 use std::f32::consts::TAU;
 
-use super::{motion::Motion, scan::blur};
-use crate::{Error, Image, Result, random::Random, synthetic::field::Field};
+use super::motion::Motion;
+use crate::{
+    Error, Image, Result,
+    random::Random,
+    synthetic::{blur::blur, field::Field, smoothstep::smoothstep},
+};
 
 /// What spoils an OCTA image, each with a strength from 0 (not at all) to 1 (hardly anything is
 /// left).
@@ -201,10 +205,10 @@ impl Degradation {
                     let (dx, dy) = (at.0 - cx, at.1 - cy);
                     let (u, v) = (dx * cos + dy * sin, 1.7 * (dy * cos - dx * sin));
                     let far = (u * u + v * v).sqrt() / size * (1. + 0.2 * uneven);
-                    left *= 1. - dark * smooth((1.5 - far) / 1.1);
+                    left *= 1. - dark * smoothstep((1.5 - far) / 1.1);
                 }
                 let from = ((at.0 - center.0).powi(2) + (at.1 - center.1).powi(2)).sqrt();
-                let edge = smooth((from * (1. + 0.05 * uneven) - wide + 0.12) / 0.34);
+                let edge = smoothstep((from * (1. + 0.05 * uneven) - wide + 0.12) / 0.34);
                 light.push(left * (1. - self.vignetting * edge));
             }
         }
@@ -248,11 +252,6 @@ fn move_by(plane: &mut [f32], width: usize, (right, down): (f32, f32)) {
 pub(super) fn mirrored(at: isize, length: usize) -> usize {
     let at = at.rem_euclid(2 * length as isize) as usize;
     at.min(2 * length - 1 - at)
-}
-
-fn smooth(t: f32) -> f32 {
-    let t = t.clamp(0., 1.);
-    t * t * (3. - 2. * t)
 }
 
 #[cfg(test)]

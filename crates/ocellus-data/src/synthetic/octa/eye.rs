@@ -6,7 +6,10 @@ use super::{
     ink::Ink,
     tree::{Growth, Node},
 };
-use crate::{random::Random, synthetic::field::Field};
+use crate::{
+    random::Random,
+    synthetic::{field::Field, smoothstep::smoothstep},
+};
 
 /// A macula: what the light of a scan would see, without noise. Lengths in tens of micrometers.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl Eye {
             for x in 0..side {
                 let i = y * side + x;
                 let at = ((x as f32 + 0.5) / scale, (y as f32 + 0.5) / scale);
-                let tissue = smooth((self.fovea.distance(at) - 0.35) / 0.9);
+                let tissue = smoothstep((self.fovea.distance(at) - 0.35) / 0.9);
                 let depth = 0.05 + 0.14 * tissue;
                 let gain = 1. + 0.09 * supply.at(at.1 / 110. + 20., at.0 / 110.);
                 let fine = mesh.plane[i] * (0.25 + 0.75 * tissue) * (1. - 0.4 * halo.plane[i]);
@@ -110,9 +113,4 @@ fn roots<const N: usize>(
 fn bent((x, y): (f32, f32), fields: &[Field; 4]) -> (f32, f32) {
     let wind = |field: &Field| 2.6 * field.at(y / 27., x / 27.) + 0.8 * field.at(y / 9., x / 9.);
     (x + wind(&fields[0]), y + wind(&fields[1]))
-}
-
-fn smooth(t: f32) -> f32 {
-    let t = t.clamp(0., 1.);
-    t * t * (3. - 2. * t)
 }

@@ -1,5 +1,12 @@
 use super::{Degradation, OctaGrade, eye::Eye, scan::exposed};
-use crate::{Dataset, Error, Example, Image, Result, random::Random};
+use crate::{
+    Error, Example, Image, Result,
+    random::Random,
+    synthetic::{
+        drawn::drawn_dataset,
+        shares::{check_shares, spread},
+    },
+};
 
 /// The part of the retina that a scan covers, around the fovea.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -114,7 +121,13 @@ impl Octa {
     /// two.
     #[must_use]
     pub fn grade(&self, index: usize) -> OctaGrade {
-        spread(&self.shares, index)
+        OctaGrade::ALL[spread(&self.shares, index)]
+    }
+
+    /// The label of an image: that of its grade.
+    #[must_use]
+    pub fn label(&self, index: usize) -> usize {
+        self.grade(index).label()
     }
 
     /// What spoils an image, and how much.
@@ -159,84 +172,17 @@ impl Octa {
         Ok(Example::new(image, label).with_mask(Image::new(1, side, side, mask)?))
     }
 
-    /// That many images as a data set, each drawn anew when loaded.
-    #[must_use]
-    pub fn dataset(self, len: usize) -> OctaDataset {
-        OctaDataset { generator: self, len }
-    }
-
     fn check(&self) -> Result<()> {
         let side = self.side;
         if !(32..=2048).contains(&side) {
             let message = format!("synthetic OCTA of {side}×{side}: give sides from 32 to 2048");
             return Err(Error::Setting(message));
         }
-        check_shares(&self.shares)
+        check_shares(&self.shares, "grades")
     }
 }
 
-pub(super) fn check_shares(shares: &[f32; 3]) -> Result<()> {
-    let valid = shares.iter().all(|share| share.is_finite() && *share >= 0.);
-    if valid && shares.iter().sum::<f32>() > 0. {
-        return Ok(());
-    }
-    Err(Error::Setting(format!(
-        "the shares of the grades are {shares:?}: give numbers of 0 or more, not all 0"
-    )))
-}
-
-/// Spreads shares evenly: multiples of the golden ratio fill 0..1 without gaps or heaps.
-pub(super) fn spread(shares: &[f32; 3], index: usize) -> OctaGrade {
-    let place = (index as f64 * 0.618_033_988_749_894_9).fract();
-    let [a, b, c] = shares.map(f64::from);
-    let place = place * (a + b + c);
-    if place < a {
-        OctaGrade::Outstanding
-    } else if place < a + b {
-        OctaGrade::Gradable
-    } else {
-        OctaGrade::Ungradable
-    }
-}
-
-/// A number of images of [`Octa`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OctaDataset {
-    generator: Octa,
-    len: usize,
-}
-
-impl OctaDataset {
-    /// What draws the images.
-    #[must_use]
-    pub fn generator(&self) -> &Octa {
-        &self.generator
-    }
-
-    /// The label of each image.
-    #[must_use]
-    pub fn labels(&self) -> Vec<usize> {
-        (0..self.len).map(|index| self.generator.grade(index).label()).collect()
-    }
-}
-
-impl Dataset for OctaDataset {
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn label(&self, index: usize) -> usize {
-        self.generator.grade(index).label()
-    }
-
-    fn name(&self, index: usize) -> String {
-        format!("synthetic {index}")
-    }
-
-    fn load(&self, index: usize) -> Result<Example> {
-        if index >= self.len {
-            return Err(Error::Setting(format!("no sample {index} among {}", self.len)));
-        }
-        self.generator.example(index)
-    }
+drawn_dataset! {
+    /// A number of images of [`Octa`].
+    OctaDataset of Octa
 }

@@ -1,5 +1,8 @@
-use super::{OctaGrade, generator::spread};
-use crate::{Dataset, Error, Example, Result};
+use super::OctaGrade;
+use crate::{
+    Dataset, Error, Example, Result,
+    synthetic::shares::{check_shares, spread},
+};
 
 /// Images of good quality, such as real ones without grades, spoiled to three grades.
 ///
@@ -45,7 +48,7 @@ impl<D: Dataset> Graded<D> {
     ///
     /// If a share is negative or not finite, or all are 0.
     pub fn with_shares(mut self, shares: [f32; 3]) -> Result<Self> {
-        super::generator::check_shares(&shares)?;
+        check_shares(&shares, "grades")?;
         self.shares = shares;
         Ok(self)
     }
@@ -59,7 +62,7 @@ impl<D: Dataset> Graded<D> {
     /// The grade of an image.
     #[must_use]
     pub fn grade(&self, index: usize) -> OctaGrade {
-        spread(&self.shares, index)
+        OctaGrade::ALL[spread(&self.shares, index)]
     }
 
     /// The label of each image.
