@@ -1,5 +1,5 @@
 //! Images to tensors: data set readers, leak-free splits, augmentation, parallel loading,
-//! simulated ultrasound, OCTA and satellite scenes.
+//! simulated ultrasound, OCTA, blood smears and satellite scenes.
 //!
 //! # Example
 //!
@@ -39,11 +39,13 @@
 //!
 //! | Item | What it is |
 //! | --- | --- |
-//! | [`Image`], [`DecodeConfig`], [`Alpha`] | Planes of `f32`; PNG, JPEG and BMP decoding with bounded memory |
+//! | [`Image`], [`DecodeConfig`], [`Alpha`] | Planes of `f32`; PNG, JPEG, BMP and TIFF decoding with bounded memory |
 //! | [`Resize`], [`Filter`], [`Fit`] | Resizing: antialiased, as PyTorch interpolates, padded or cropped |
 //! | [`Normalize`], [`ChannelStatistics`] | Scales: per image, per training set, constants |
 //! | [`ImageFolder`], [`CsvLabels`], [`Busi`], [`DatasetB`] | Readers of published layouts; they give a [`SampleSet`] of [`Sample`]s |
 //! | [`OctaIqa`], [`Drimdb`], [`Octa500`] | Retinal images with and without quality grades |
+//! | [`SnAm`], [`AllIdb`], [`Bccd`], [`CNmc`], [`BallTaleqani`], [`MmSegpc`] | Blood and marrow smears |
+//! | [`CellCrop`], [`Outside`], [`CellPart`], [`CellFinder`] | Cells cut out by their masks, single or out of fields |
 //! | [`Mvtec`], [`MagneticTiles`] | Normal images, and others with masks of their defects |
 //! | [`NearDuplicates`] | Finds images that a split must not part |
 //! | [`Fingerprint`] | Which data a result was computed on |
@@ -58,7 +60,7 @@
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`], [`PartWriter`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
-//! | [`synthetic`] | Simulated B-mode images, OCTA images of known quality, satellite scenes; degradations of real images |
+//! | [`synthetic`] | Simulated B-mode images, OCTA images of known quality, smears of blood and marrow, satellite scenes; degradations of real images |
 //! | [`raster`] | Whole scenes: GeoTIFF, PNG and JPEG read by windows; GeoTIFF written by rows |
 //! | [`geo`] | Where scenes lie on the ground; class maps as GeoJSON, footprints as masks, UTM |
 //! | [`Error`], [`Result`] | What can go wrong |
@@ -86,11 +88,15 @@ mod tiles;
 pub use augment::{Augment, Border};
 pub use dataset::{Cached, Color, Dataset, Example, ImageFiles, Preprocess};
 pub use error::{Error, Result};
-pub use image::{Alpha, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Resize};
+pub use image::{
+    Alpha, CellCrop, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Outside,
+    Resize,
+};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
 pub use readers::{
-    Busi, CsvLabels, DatasetB, Drimdb, Fingerprint, ImageFolder, MagneticTiles, Mvtec,
-    NearDuplicates, Octa500, OctaIqa, PairFiles, PairSet, Sample, SampleSet, ScenePairs,
+    AllIdb, BallTaleqani, Bccd, Busi, CNmc, CellFinder, CellPart, CsvLabels, DatasetB, Drimdb,
+    Fingerprint, ImageFolder, MagneticTiles, MmSegpc, Mvtec, NearDuplicates, Octa500, OctaIqa,
+    PairFiles, PairSet, Sample, SampleSet, ScenePairs, SnAm,
 };
 pub use samples::{
     AnnotatedBlocks, IGNORED, Jitter, LabeledImage, LabeledScene, MaskCoding, PatchDraw,

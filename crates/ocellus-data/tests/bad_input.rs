@@ -65,7 +65,7 @@ fn an_empty_file_is_named() {
 #[test]
 fn a_text_file_named_png_is_named() {
     let message = Folder::new().message("notes.png", b"patient 7: see letter\n");
-    assert!(message.contains("no PNG, JPEG or BMP"), "{message}");
+    assert!(message.contains("no PNG, JPEG, BMP or TIFF"), "{message}");
 }
 
 #[test]
@@ -132,6 +132,31 @@ fn an_enormous_bmp_or_jpeg_header_is_refused() {
     let start = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     jpeg[start + 5..start + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
     assert!(Folder::new().message("huge.jpg", &jpeg).contains("20000×20000"));
+}
+
+#[test]
+fn a_bmp_of_100_mb_is_refused_unread() {
+    let folder = Folder::new();
+    let mut bytes = encode(noise(4, 4), ImageFormat::Bmp);
+    bytes[18..22].copy_from_slice(&5773i32.to_le_bytes());
+    bytes[22..26].copy_from_slice(&5773i32.to_le_bytes());
+    let path = folder.file("slide.bmp", &bytes[..54]);
+    // A file of that length, with nothing on the disk behind its header.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(100_000_000).unwrap();
+    let config = DecodeConfig::micrograph();
+    let message = Image::open_with(&path, &config).unwrap_err().to_string();
+    assert!(message.contains("slide.bmp") && message.contains("33554432 bytes"), "{message}");
+    let longer = config.with_max_file_bytes(1 << 27);
+    let message = Image::open_with(&path, &longer).unwrap_err().to_string();
+    assert!(message.contains("5773×5773") && message.contains("8388608 pixels"), "{message}");
+}
+
+#[test]
+fn a_cut_off_bmp_is_refused_before_memory_is_taken() {
+    let whole = encode(noise(64, 48), ImageFormat::Bmp);
+    let message = Folder::new().message("half.bmp", &whole[..whole.len() / 2]);
+    let expected = format!("promises {} bytes, there are {}", whole.len(), whole.len() / 2);
+    assert!(message.contains("cut off") && message.contains(&expected), "{message}");
 }
 
 #[test]

@@ -9,9 +9,10 @@ use std::{
 
 use candle_core::Device;
 use ocellus_data::{
-    Augment, Busi, Cached, ChannelStatistics, Color, Dataset, DecodeConfig, Drimdb, Image,
-    ImageFiles, LabeledImage, LabeledScene, Loader, LoaderConfig, MagneticTiles, NearDuplicates,
-    Octa500, Preprocess, Sampling, ScenePairs, Splitter,
+    AllIdb, Augment, BallTaleqani, Busi, Cached, CellCrop, CellFinder, ChannelStatistics, Color,
+    Dataset, DecodeConfig, Drimdb, Image, ImageFiles, LabeledImage, LabeledScene, Loader,
+    LoaderConfig, MagneticTiles, MmSegpc, NearDuplicates, Octa500, Outside, Preprocess, SampleSet,
+    Sampling, ScenePairs, Splitter,
     raster::Window,
     synthetic::{Graded, Octa, OctaField, OctaGrade},
 };
@@ -256,4 +257,53 @@ fn real_octa_is_spoiled_to_three_grades() {
         assert!(grade == OctaGrade::Outstanding || change > 0.02);
     }
     assert!(seen.iter().all(|&n| n >= 2), "{seen:?}");
+}
+
+#[test]
+fn all_idb2_is_labeled_by_its_names() {
+    let Some(root) = folder("all_idb2") else { return };
+    let set = AllIdb::open(&root).unwrap();
+    let stated = listed(&root, "class", &["healthy".to_owned(), "blast".to_owned()]);
+    assert_eq!((set.len(), set.class_counts()), (196, stated));
+    let in_folder = |label| if label == 1 { "blast/" } else { "healthy/" };
+    let name = |i: usize| set.name(&set.samples[i]);
+    assert!((0..196).all(|i| name(i).starts_with(in_folder(set.samples[i].label))));
+    let image = set.samples[0].read(&DecodeConfig::micrograph()).unwrap();
+    assert_eq!(image.dims(), (3, 257, 257));
+}
+
+#[test]
+fn two_sources_make_a_set_without_their_scale_bars() {
+    let (Some(all), Some(mm)) = (folder("ball_taleqani"), folder("mm_segpc")) else { return };
+    let sets = vec![BallTaleqani::open(&all).unwrap(), MmSegpc::open(&mm).unwrap()];
+    let set = SampleSet::of_sources(all.parent().unwrap(), sets).unwrap();
+    assert_eq!(
+        (set.classes.join(" "), set.class_counts()),
+        ("early MM".to_owned(), vec![394, 298])
+    );
+    for sample in set.samples.iter().step_by(40) {
+        let image = sample.read(&DecodeConfig::micrograph()).unwrap();
+        // Pure red is the bar's alone.
+        let [red, green, blue] = image.planes().collect::<Vec<_>>()[..] else { panic!("color") };
+        let is_bar = |at: usize| red[at] - green[at].max(blue[at]) > 0.4;
+        let pixels = (0..red.len()).filter(|&at| is_bar(at)).count();
+        assert!(pixels < 20, "{}: {pixels}", set.name(sample));
+    }
+}
+
+#[test]
+fn plasma_cells_are_cut_out_by_their_masks() {
+    let Some(root) = folder("mm_segpc") else { return };
+    let fields = MmSegpc::open(&root).unwrap();
+    let cells = CellFinder::default().with_min_pixels(400).find(&fields).unwrap();
+    eprintln!("{} cells of {} fields", cells.len(), fields.len());
+    assert!(cells.len() > fields.len());
+    let crop = CellCrop::default().with_outside(Outside::Fill(0.));
+    let files = ImageFiles::new(cells, Preprocess::new(48, 48)).with_crop(crop).with_masks(true);
+    for index in (0..files.len()).step_by(60) {
+        let example = files.load(index).unwrap();
+        let mask = example.mask.unwrap();
+        let share = f64::from(mask.data().iter().sum::<f32>()) / (48. * 48.);
+        assert!((0.1..1.).contains(&share), "{}: {share}", files.name(index));
+    }
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::{Dataset, DecodeConfig, Error, Example, Image, Resize, Result, SampleSet};
+use crate::{CellCrop, Dataset, DecodeConfig, Error, Example, Image, Resize, Result, SampleSet};
 
 /// The planes of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,13 +128,14 @@ pub struct ImageFiles {
     set: SampleSet,
     preprocess: Preprocess,
     masks: bool,
+    crop: Option<CellCrop>,
 }
 
 impl ImageFiles {
     /// The set's images, without masks.
     #[must_use]
     pub fn new(set: SampleSet, preprocess: Preprocess) -> Self {
-        Self { set, preprocess, masks: false }
+        Self { set, preprocess, masks: false, crop: None }
     }
 
     /// Sets whether masks are read too, where there are any.
@@ -142,6 +143,20 @@ impl ImageFiles {
     pub fn with_masks(mut self, masks: bool) -> Self {
         self.masks = masks;
         self
+    }
+
+    /// Sets how images are cropped to what their masks mark, before they are resized. An image
+    /// without a mask is an error then.
+    #[must_use]
+    pub fn with_crop(mut self, crop: CellCrop) -> Self {
+        self.crop = Some(crop);
+        self
+    }
+
+    /// How images are cropped, if they are.
+    #[must_use]
+    pub fn crop(&self) -> Option<&CellCrop> {
+        self.crop.as_ref()
     }
 
     /// The files, labels and groups.
@@ -167,7 +182,7 @@ impl Dataset for ImageFiles {
     }
 
     fn name(&self, index: usize) -> String {
-        let path = self.set.samples.get(index).map(|sample| self.set.relative(&sample.path));
+        let path = self.set.samples.get(index).map(|sample| self.set.name(sample));
         path.unwrap_or_default()
     }
 
@@ -175,29 +190,25 @@ impl Dataset for ImageFiles {
         let Some(sample) = self.set.samples.get(index) else {
             return Err(Error::Setting(format!("no sample {index} among {}", self.len())));
         };
-        let decoded = Image::open_with(&sample.path, &self.preprocess.decode)?;
-        let size = (decoded.height(), decoded.width());
-        let mut example = Example::new(self.preprocess.apply(decoded)?, sample.label);
-        if self.masks
-            && let Some(mask) = sample.read_mask(&self.preprocess.decode)?
-        {
-            if (mask.height(), mask.width()) != size {
-                return Err(Error::decode(
-                    &sample.path,
-                    format!(
-                        "the image is {}×{} (height×width), its mask {}×{}: they must be of one size",
-                        size.0,
-                        size.1,
-                        mask.height(),
-                        mask.width()
-                    ),
-                ));
-            }
-            example.mask = Some(match &self.preprocess.resize {
-                Some(resize) => resize.apply_mask(&mask)?,
-                None => mask,
-            });
+        let decode = &self.preprocess.decode;
+        let (mut image, mut mask) = match self.masks || self.crop.is_some() {
+            true => sample.read_with_mask(decode)?,
+            false => (sample.read(decode)?, None),
+        };
+        if let Some(crop) = &self.crop {
+            let Some(pixels) = mask else {
+                let reason = "no mask to crop by: leave the image out, or do not crop";
+                return Err(Error::decode(&sample.path, reason));
+            };
+            let cut = crop.apply(&image, &pixels);
+            let (cell, pixels) = cut.map_err(|error| Error::decode(&sample.path, error))?;
+            (image, mask) = (cell, self.masks.then_some(pixels));
         }
+        let mut example = Example::new(self.preprocess.apply(image)?, sample.label);
+        example.mask = match (mask, &self.preprocess.resize) {
+            (Some(mask), Some(resize)) => Some(resize.apply_mask(&mask)?),
+            (mask, _) => mask,
+        };
         Ok(example)
     }
 }

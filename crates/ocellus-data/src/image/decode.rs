@@ -1,10 +1,20 @@
-use std::{fs::File, io::Cursor, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{Cursor, Read},
+    path::Path,
+};
 
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, metadata::Orientation,
 };
 
-use crate::{Error, Image, Result, image::jpeg};
+use crate::{
+    Error, Image, Result,
+    image::{bmp, jpeg, tiff},
+};
+
+/// Bytes of a file that hold the headers of PNG and BMP.
+const START: u64 = 64;
 
 /// What becomes of an alpha channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +62,13 @@ impl Default for DecodeConfig {
 }
 
 impl DecodeConfig {
+    /// For micrographs of a few megapixels, such as the 2560×1920 of SN-AM: at most 2²³ pixels and
+    /// 32 MiB a file, so that a stray one of 100 MB is refused by its length, unread.
+    #[must_use]
+    pub fn micrograph() -> Self {
+        Self { max_pixels: 1 << 23, max_file_bytes: 1 << 25, ..Self::default() }
+    }
+
     /// Sets the most pixels.
     #[must_use]
     pub fn with_max_pixels(mut self, pixels: u64) -> Self {
@@ -80,7 +97,26 @@ impl DecodeConfig {
         self
     }
 
-    fn check_size(&self, (width, height): (u32, u32), path: &Path) -> Result<()> {
+    /// What the first bytes of a file of that length tell, before the rest is read.
+    fn check_start(&self, start: &[u8], length: u64, path: &Path) -> Result<()> {
+        if let Some(size) = png_size(start) {
+            self.check_size(size, path)?;
+        }
+        let Some(header) = bmp::Header::of(start) else { return Ok(()) };
+        self.check_size((header.width, header.height), path)?;
+        match header.bytes {
+            Some(bytes) if bytes > length => Err(Error::decode(
+                path,
+                format!(
+                    "the BMP is cut off: its header promises {bytes} bytes, there are {length}; \
+                     copy the file anew"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_size(&self, (width, height): (u32, u32), path: &Path) -> Result<()> {
         match u64::from(width) * u64::from(height) > self.max_pixels {
             false => Ok(()),
             true => Err(Error::TooLarge {
@@ -93,7 +129,7 @@ impl DecodeConfig {
 }
 
 impl Image {
-    /// Reads a PNG, JPEG or BMP file with the default [`DecodeConfig`].
+    /// Reads a PNG, JPEG, BMP or TIFF file with the default [`DecodeConfig`].
     ///
     /// The content tells the format, not the name. Gray becomes one channel, color and palettes
     /// three; 8 and 16 bits become 0..1.
@@ -112,7 +148,12 @@ impl Image {
     /// As [`Image::open`].
     pub fn open_with(path: impl AsRef<Path>, config: &DecodeConfig) -> Result<Self> {
         let path = path.as_ref();
-        Self::decode(&read_bounded(path, config.max_file_bytes)?, path, config)
+        let (mut file, length) = open_bounded(path, config.max_file_bytes)?;
+        let mut bytes = Vec::new();
+        (&mut file).take(START).read_to_end(&mut bytes).map_err(Error::io(path))?;
+        config.check_start(&bytes, length, path)?;
+        read_rest(file, &mut bytes, path, config.max_file_bytes)?;
+        Self::decode(&bytes, path, config)
     }
 
     /// Decodes a file's bytes; `path` names them in errors.
@@ -123,8 +164,9 @@ impl Image {
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>, config: &DecodeConfig) -> Result<Self> {
         let path = path.as_ref();
         let format = sniff(bytes, path)?;
-        if let Some(size) = png_size(bytes, format) {
-            config.check_size(size, path)?;
+        config.check_start(bytes, bytes.len() as u64, path)?;
+        if format == ImageFormat::Tiff {
+            return tiff::decode(bytes, path, config);
         }
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         let mut limits = image::Limits::default();
@@ -152,40 +194,64 @@ impl Image {
 
 /// The whole file, unless it is larger than allowed: a bound on memory, whatever a folder holds.
 pub(crate) fn read_bounded(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let (file, _) = open_bounded(path, max_bytes)?;
     let mut bytes = Vec::new();
-    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(Error::TooLarge {
-            path: path.to_owned(),
-            what: "the file is longer".to_owned(),
-            limit: format!("{max_bytes} bytes"),
-        });
-    }
+    read_rest(file, &mut bytes, path, max_bytes)?;
     Ok(bytes)
+}
+
+/// An open file and its length, unless that is more than allowed.
+fn open_bounded(path: &Path, max_bytes: u64) -> Result<(File, u64)> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let length = file.metadata().map_err(Error::io(path))?.len();
+    if length > max_bytes {
+        return Err(too_long(path, max_bytes));
+    }
+    Ok((file, length))
+}
+
+/// Appends what is left of a file, which may have grown since it was opened, or have no length.
+fn read_rest(file: File, bytes: &mut Vec<u8>, path: &Path, max_bytes: u64) -> Result<()> {
+    let most = max_bytes.saturating_add(1).saturating_sub(bytes.len() as u64);
+    file.take(most).read_to_end(bytes).map_err(Error::io(path))?;
+    match bytes.len() as u64 > max_bytes {
+        true => Err(too_long(path, max_bytes)),
+        false => Ok(()),
+    }
+}
+
+fn too_long(path: &Path, max_bytes: u64) -> Error {
+    Error::TooLarge {
+        path: path.to_owned(),
+        what: "the file is longer".to_owned(),
+        limit: format!("{max_bytes} bytes"),
+    }
 }
 
 /// The format by its first bytes.
 fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
+    use ImageFormat as F;
     if bytes.is_empty() {
         return Err(Error::decode(path, "the file is empty (0 bytes); copy it anew or remove it"));
     }
     match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Bmp)) => Ok(format),
+        Ok(format @ (F::Png | F::Jpeg | F::Bmp | F::Tiff)) => Ok(format),
         Ok(other) => Err(Error::decode(
             path,
-            format!("the content is {other:?}, which is not read: convert it to PNG, JPEG or BMP"),
+            format!(
+                "the content is {other:?}, which is not read: convert it to PNG, JPEG, BMP or TIFF"
+            ),
         )),
         Err(_) => Err(Error::decode(
             path,
-            "the content is no PNG, JPEG or BMP, whatever the name says; remove or replace it",
+            "the content is no PNG, JPEG, BMP or TIFF, whatever the name says; remove or replace it",
         )),
     }
 }
 
 /// Width and height in a PNG's header, which the decoder reads only along with what follows it.
-fn png_size(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
-    let header = bytes.get(12..24).filter(|_| format == ImageFormat::Png)?;
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header = bytes.get(12..24).filter(|_| bytes.starts_with(b"\x89PNG"))?;
     let number = |at: usize| header[at..at + 4].iter().fold(0, |n, &b| n << 8 | u32::from(b));
     header.starts_with(b"IHDR").then(|| (number(4), number(8)))
 }

@@ -8,6 +8,7 @@ use crate::{
     readers::{
         csv_labels::Columns,
         folder::mask_of,
+        folder_reader::folder_reader,
         scan::{images, require_folder, stem},
         table::Table,
     },
@@ -66,13 +67,9 @@ pub struct Busi {
     pub keep_contradictory: bool,
 }
 
-impl Busi {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), include_normal: false, keep_contradictory: false }
-    }
+folder_reader!(Busi { include_normal: false, keep_contradictory: false });
 
+impl Busi {
     /// Sets whether normal breasts are read as a third class.
     #[must_use]
     pub fn with_normal(mut self, include: bool) -> Self {
@@ -85,15 +82,6 @@ impl Busi {
     pub fn with_contradictory(mut self, keep: bool) -> Self {
         self.keep_contradictory = keep;
         self
-    }
-
-    /// Reads a folder with the default settings.
-    ///
-    /// # Errors
-    ///
-    /// As [`Busi::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
     }
 
     /// Lists the images. None is opened.

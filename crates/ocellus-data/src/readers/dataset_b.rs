@@ -8,6 +8,7 @@ use crate::{
     Error, Result, Sample, SampleSet,
     readers::{
         folder::mask_of,
+        folder_reader::folder_reader,
         scan::{child, images, require_folder, stem},
         table::Table,
     },
@@ -60,22 +61,9 @@ pub struct DatasetB {
     pub root: PathBuf,
 }
 
+folder_reader!(DatasetB);
+
 impl DatasetB {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
-    /// Reads a folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`DatasetB::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
-    }
-
     /// Lists the images. None is opened.
     ///
     /// # Errors

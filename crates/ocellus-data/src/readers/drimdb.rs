@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use crate::{
-    Error, Result, Sample, SampleSet,
-    readers::scan::{child, images, require_folder},
+    Result, SampleSet,
+    readers::{folder_reader::folder_reader, scan::by_class},
 };
 
 /// DRIMDB, the 216 fundus images of Sevik et al. \[1\] that experts graded by quality.
@@ -44,37 +44,16 @@ pub struct Drimdb {
 
 const CLASSES: [&str; 3] = ["good", "bad", "outlier"];
 
+folder_reader!(Drimdb);
+
 impl Drimdb {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
-    /// Reads a folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`Drimdb::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
-    }
-
     /// Lists the images. None is opened.
     ///
     /// # Errors
     ///
     /// If a class has no folder or no images.
     pub fn read(&self) -> Result<SampleSet> {
-        require_folder(&self.root)?;
-        let mut samples = Vec::new();
-        for (label, class) in CLASSES.iter().enumerate() {
-            let Some(folder) = child(&self.root, class)? else {
-                let reason = format!("no folder `{class}`: DRIMDB has good, bad and outlier");
-                return Err(Error::dataset(&self.root, reason));
-            };
-            samples.extend(images(&folder, true)?.into_iter().map(|path| Sample::new(path, label)));
-        }
+        let samples = by_class(&self.root, &CLASSES)?;
         SampleSet::new(&self.root, CLASSES.map(str::to_owned).to_vec(), samples)
     }
 }

@@ -1,8 +1,6 @@
-use std::path::Path;
-
 use rayon::prelude::*;
 
-use crate::{Error, Filter, Image, Resize, Result, SampleSet, split::Joined};
+use crate::{DecodeConfig, Error, Filter, Image, Resize, Result, Sample, SampleSet, split::Joined};
 
 /// Finds images that show nearly the same, so that a split does not part them.
 ///
@@ -58,8 +56,8 @@ impl NearDuplicates {
     ///
     /// If an image cannot be read.
     pub fn find(&self, set: &SampleSet) -> Result<Vec<Vec<usize>>> {
-        let hash = |path: &Path| hash(&Image::open(path)?);
-        let hashes = set.samples.par_iter().map(|s| hash(&s.path)).collect::<Result<Vec<_>>>()?;
+        let hash = |sample: &Sample| hash(&sample.read(&DecodeConfig::default())?);
+        let hashes = set.samples.par_iter().map(hash).collect::<Result<Vec<_>>>()?;
         Ok(self.group(&hashes))
     }
 

@@ -24,7 +24,7 @@ impl SampleSet {
         let line = |sample: &Sample| -> Result<(String, u64)> {
             let group = sample.group.as_deref().unwrap_or("");
             let class = &self.classes[sample.label];
-            let mut line = format!("{}\t{class}\t{group}", self.relative(&sample.path));
+            let mut line = format!("{}\t{class}\t{group}", self.name(sample));
             let mut bytes = 0;
             for path in std::iter::once(&sample.path).chain(&sample.masks) {
                 let (hash, length) = digest(path)?;

@@ -2,7 +2,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     Error, Result, Sample, SampleSet,
-    readers::scan::{folders, images, name, require_folder},
+    readers::{
+        folder_reader::folder_reader,
+        scan::{folders, images, name, require_folder},
+    },
 };
 
 /// A folder for each class: `root/CLASS/…/*.png`.
@@ -40,27 +43,14 @@ pub struct ImageFolder {
     pub masks: Option<PathBuf>,
 }
 
-impl ImageFolder {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), masks: None }
-    }
+folder_reader!(ImageFolder { masks: None });
 
+impl ImageFolder {
     /// Sets the folder of masks.
     #[must_use]
     pub fn with_masks(mut self, masks: impl Into<PathBuf>) -> Self {
         self.masks = Some(masks.into());
         self
-    }
-
-    /// Reads a folder with the default settings.
-    ///
-    /// # Errors
-    ///
-    /// As [`ImageFolder::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
     }
 
     /// Lists all images in the folder and those below as one class without a meaning, `image`: what

@@ -6,6 +6,7 @@ use std::{
 use crate::{
     Error, Result, Sample, SampleSet,
     readers::{
+        folder_reader::folder_reader,
         scan::{child, images, require_folder, stem},
         table::Table,
     },
@@ -56,22 +57,9 @@ pub struct MagneticTiles {
 
 const CLASSES: [&str; 6] = ["free", "blowhole", "break", "crack", "fray", "uneven"];
 
+folder_reader!(MagneticTiles);
+
 impl MagneticTiles {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
-    /// Reads a folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`MagneticTiles::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
-    }
-
     /// Lists the images. None is opened.
     ///
     /// # Errors

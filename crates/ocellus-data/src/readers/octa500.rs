@@ -4,6 +4,7 @@ use crate::{
     Error, Result, Sample, SampleSet,
     readers::{
         folder::mask_of,
+        folder_reader::folder_reader,
         scan::{child, folders, images, name, require_folder},
     },
 };
@@ -51,22 +52,9 @@ pub struct Octa500 {
 /// How deep the published layout's fields are searched.
 const DEPTH: usize = 4;
 
+folder_reader!(Octa500);
+
 impl Octa500 {
-    /// A reader of this folder.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
-    /// Reads all images of a folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`Octa500::read`].
-    pub fn open(root: impl Into<PathBuf>) -> Result<SampleSet> {
-        Self::new(root).read()
-    }
-
     /// Lists the images of all parts. None is opened.
     ///
     /// # Errors

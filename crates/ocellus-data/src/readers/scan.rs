@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, Sample};
 
 /// The entries of a folder, sorted by name, without hidden ones and macOS's archive leftovers.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -52,7 +52,7 @@ pub(crate) fn files_named(folder: &Path, extensions: &[&str]) -> Result<Vec<Path
 }
 
 fn is_image(path: &Path) -> bool {
-    has_extension(path, &["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib"])
+    has_extension(path, &["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff"])
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {
@@ -82,6 +82,20 @@ pub(crate) fn require_folder(folder: &Path) -> Result<()> {
 /// The folder of that name, whatever its case.
 pub(crate) fn child(folder: &Path, wanted: &str) -> Result<Option<PathBuf>> {
     Ok(folders(folder)?.into_iter().find(|path| name(path).eq_ignore_ascii_case(wanted)))
+}
+
+/// The images in the folder of each class and in those below; a label is the class's place.
+pub(crate) fn by_class(root: &Path, classes: &[&str]) -> Result<Vec<Sample>> {
+    require_folder(root)?;
+    let mut samples = Vec::new();
+    for (label, class) in classes.iter().enumerate() {
+        let Some(folder) = child(root, class)? else {
+            let reason = format!("no folder `{class}`: give the one with {}", classes.join(", "));
+            return Err(Error::dataset(root, reason));
+        };
+        samples.extend(images(&folder, true)?.into_iter().map(|path| Sample::new(path, label)));
+    }
+    Ok(samples)
 }
 
 /// Writes empty files, and the folders that they lie in.

@@ -282,14 +282,8 @@ impl PatchDraw {
 }
 
 /// The square that begins at a row and a column.
-pub(crate) fn window(image: &Image, (top, left): (usize, usize), size: usize) -> Image {
-    let mut data = Vec::with_capacity(image.channels() * size * size);
-    for plane in image.planes() {
-        for row in plane.chunks_exact(image.width()).skip(top).take(size) {
-            data.extend_from_slice(&row[left..left + size]);
-        }
-    }
-    Image::from_parts((image.channels(), size, size), data)
+pub(crate) fn window(image: &Image, corner: (usize, usize), size: usize) -> Image {
+    image.part(corner, (size, size))
 }
 
 /// The square in the middle of the image turned about its middle.

@@ -53,7 +53,7 @@ pub fn write_split(
     writer.write_record(["path", "class", "group", "part"]).map_err(bad)?;
     for (sample, part) in set.samples.iter().zip(part_of) {
         let group = sample.group.as_deref().unwrap_or("");
-        let name = set.relative(&sample.path);
+        let name = set.name(sample);
         writer.write_record([&name, &set.classes[sample.label], group, part]).map_err(bad)?;
     }
     let bytes = writer.into_inner().map_err(|error| Error::io(path)(error.into_error()))?;
@@ -72,7 +72,7 @@ pub fn read_split(path: impl AsRef<Path>, set: &SampleSet) -> Result<BTreeMap<St
     let (file, class) = (table.require(&["path"])?, table.require(&["class"])?);
     let part = table.require(&["part"])?;
     let mut waiting: BTreeMap<String, usize> =
-        set.samples.iter().enumerate().map(|(i, s)| (set.relative(&s.path), i)).collect();
+        set.samples.iter().enumerate().map(|(i, s)| (set.name(s), i)).collect();
     let mut parts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for row in table.rows() {
         let name = row.get(file);
