@@ -15,7 +15,16 @@
 //!
 //! | Classifier | What it is |
 //! | --- | --- |
+//! | [`Svm`] | support vector machines: see [`Kernel`], [`Gamma`], [`PlattScaling`], [`SvmModel`] |
+//! | [`LogisticRegression`] | linear, two classes or more: see [`Penalty`] |
 //! | [`GaussianNaiveBayes`] | independent normal distributions of the features of each class |
+//!
+//! | Around a classifier | What it does |
+//! | --- | --- |
+//! | [`Pipeline`] | scaling, components and a classifier, fitted together: see [`Step`] |
+//! | [`Folds`] | stratified folds, with groups or without |
+//! | [`cross_validate`], [`cross_validate_with`] | what models say of samples that they were not fitted on |
+//! | [`GridSearch`] | the best of several settings, by a [`Score`] |
 //!
 //! | Foundations | What it is |
 //! | --- | --- |
@@ -23,6 +32,7 @@
 //! | [`ClassifierModel`] | what every fitted classifier does: probabilities, scores, `save` |
 //! | [`Classifier`] | settings of any kind, for lists of different classifiers |
 //! | [`Stored`], [`load`] | one file for each model |
+//! | [`ClassWeights`] | how much the samples of each class count |
 //! | [`Real`] | `f32` or `f64` |
 //! | [`Error`](enum@Error) | what was wrong, where, and what to do |
 //!
@@ -36,13 +46,26 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod logistic;
 mod model;
 mod naive_bayes;
+mod pipeline;
 mod real;
 mod scores;
+mod simd;
+mod svm;
+mod validation;
+mod weights;
 
 pub use error::{Error, Result};
+pub use logistic::{LogisticRegression, LogisticRegressionModel, Penalty};
 pub use model::{Classifier, ClassifierModel, Stored, load};
 pub use naive_bayes::{GaussianNaiveBayes, GaussianNaiveBayesModel};
 pub use ocellus_cluster::{FitLabeled, Predict, Transform};
+pub use pipeline::{Pipeline, PipelineModel, Step};
 pub use real::Real;
+pub use svm::{Gamma, Kernel, PlattScaling, Svm, SvmModel};
+pub use validation::{
+    Folds, GridSearch, GridSearchModel, OutOfFold, Score, cross_validate, cross_validate_with,
+};
+pub use weights::ClassWeights;

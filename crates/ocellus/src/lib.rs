@@ -22,7 +22,7 @@
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG, ResNet and DINOv2 with stages, taps and published weights |
-//! | `classical` | `classical` | classical classifiers of feature vectors: naive Bayes; one file for each model, on `ndarray` |
+//! | `classical` | `classical` | support vector machines, logistic regression, naive Bayes; pipelines, folds and grid search; one file for each model, on `ndarray` |
 //! | `cluster` | `cluster` | PCA, NMF, scaling, k-means, trees, Gaussian mixtures and indices of clusterings, nearest neighbors and coresets, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |

@@ -70,10 +70,12 @@ pub(crate) fn parse(text: &str) -> std::result::Result<Document<'_>, String> {
     let document = serde_json::from_str::<Document<'_>>(text);
     let header = match &document {
         Ok(document) => Header { format: document.format.clone(), version: document.version },
-        Err(e) if e.is_eof() && text.starts_with(&opening) => {
+        Err(e) if text.starts_with(&opening) && (e.is_eof() || !text.ends_with('}')) => {
             return Err(format!("ends early, at byte {}: copy or save it again", text.len()));
         }
-        Err(_) => serde_json::from_str(text).map_err(|_| foreign())?,
+        Err(e) => serde_json::from_str(text).map_err(|_| {
+            if text.starts_with(&opening) { format!("is damaged: {e}") } else { foreign() }
+        })?,
     };
     if header.format != FORMAT {
         return Err(foreign());

@@ -4,7 +4,9 @@ use super::{
     ClassifierModel, Stored,
     document::{Document, parse, read},
 };
-use crate::{Error, GaussianNaiveBayesModel, Real, Result};
+use crate::{
+    Error, GaussianNaiveBayesModel, LogisticRegressionModel, PipelineModel, Real, Result, SvmModel,
+};
 
 /// Loads a classifier of any kind that [`ClassifierModel::save`] has written.
 ///
@@ -37,7 +39,12 @@ pub fn load<T: Real>(path: &Path) -> Result<Box<dyn ClassifierModel<T>>> {
 pub(crate) fn classifier<T: Real>(
     document: &Document<'_>,
 ) -> std::result::Result<Box<dyn ClassifierModel<T>>, String> {
+    const SVM: &str = SvmModel::<f64>::KIND;
+    const PIPELINE: &str = PipelineModel::<f64>::KIND;
     Ok(match document.kind.as_str() {
+        SVM => Box::new(document.model::<SvmModel<T>>()?),
+        PIPELINE => Box::new(document.model::<PipelineModel<T>>()?),
+        LogisticRegressionModel::KIND => Box::new(document.model::<LogisticRegressionModel>()?),
         GaussianNaiveBayesModel::KIND => Box::new(document.model::<GaussianNaiveBayesModel>()?),
         kind => return Err(format!("holds a model of kind `{kind}`, which is no classifier here")),
     })
