@@ -57,7 +57,9 @@
 //! | [`Tiles`], [`TilePreparation`], [`PreparedTiles`], [`StatisticsOf`] | Tiles of many scenes as a data set, normalized |
 //! | [`PatchDraw`], [`Turn`], [`Sampler`], [`Jitter`] | Samples cut from tiles, turned, mirrored |
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
-//! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`] | Samples by index, from files or memory |
+//! | [`Variant`], [`Derived`], [`LeakySplit`], [`Canny`] | Turned images and edges as samples, split before they are derived, or as one should not |
+//! | [`Reinhard`], [`Macenko`], [`ColorSpace`], [`ReinhardModel`], [`MacenkoModel`] | Stain normalization |
+//! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`], [`StoredFiles`] | Samples by index, from files, memory or a cache on disk |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`], [`PartWriter`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
 //! | [`synthetic`] | Simulated B-mode images, OCTA images of known quality, smears of blood and marrow, satellite scenes; degradations of real images |
@@ -82,15 +84,16 @@ mod readers;
 mod samples;
 mod sha256;
 mod split;
+mod stain;
 pub mod synthetic;
 mod tiles;
 
-pub use augment::{Augment, Border};
-pub use dataset::{Cached, Color, Dataset, Example, ImageFiles, Preprocess};
+pub use augment::{Augment, Border, Variant};
+pub use dataset::{Cached, Color, Dataset, Derived, Example, ImageFiles, Preprocess, StoredFiles};
 pub use error::{Error, Result};
 pub use image::{
-    Alpha, CellCrop, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize, Outside,
-    Resize,
+    Alpha, Canny, CellCrop, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize,
+    Outside, Resize,
 };
 pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
 pub use readers::{
@@ -103,5 +106,8 @@ pub use samples::{
     PreparedTiles, Regions, Sampler, ScenePair, StatisticsOf, TileGrid, TilePreparation, Tiles,
     Turn, Validation,
 };
-pub use split::{Fold, Fractions, Holdout, Splitter, named_folds, read_split, write_split};
+pub use split::{
+    Fold, Fractions, Holdout, LeakySplit, Splitter, named_folds, read_split, write_split,
+};
+pub use stain::{ColorSpace, Macenko, MacenkoModel, Reinhard, ReinhardModel};
 pub use tiles::{Blend, PartWriter, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

@@ -153,6 +153,12 @@ impl ImageFiles {
         self
     }
 
+    /// Whether masks are read too.
+    #[must_use]
+    pub fn has_masks(&self) -> bool {
+        self.masks
+    }
+
     /// How images are cropped, if they are.
     #[must_use]
     pub fn crop(&self) -> Option<&CellCrop> {

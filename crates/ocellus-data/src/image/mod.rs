@@ -1,4 +1,5 @@
 mod bmp;
+mod canny;
 mod components;
 mod crop;
 mod decode;
@@ -7,9 +8,12 @@ mod jpeg;
 mod normalize;
 mod planar;
 mod resize;
+mod rotate;
+mod sobel;
 mod tiff;
 mod window;
 
+pub use canny::Canny;
 pub(crate) use components::components;
 pub use crop::{CellCrop, Outside};
 pub(crate) use decode::read_bounded;

@@ -22,6 +22,7 @@ mod sample;
 mod sample_set;
 mod scan;
 mod sn_am;
+mod sources;
 mod table;
 
 pub use all_idb::AllIdb;

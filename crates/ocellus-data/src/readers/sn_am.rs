@@ -27,7 +27,8 @@ use crate::{
 /// MM 1. There are no patient numbers: every image is its own group, although several come from one
 /// patient.
 ///
-/// Read the files with [`DecodeConfig::micrograph`](crate::DecodeConfig::micrograph).
+/// Read the files with [`DecodeConfig::micrograph`](crate::DecodeConfig::micrograph), and once:
+/// see [`StoredFiles`](crate::StoredFiles).
 ///
 /// # Examples
 ///

@@ -105,6 +105,12 @@ impl Splitter {
         self
     }
 
+    /// The number of samples of the whole.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.labels.len()
+    }
+
     /// The same splitter restricted to these samples, for a split within a split. Results keep the
     /// indices of the whole.
     ///

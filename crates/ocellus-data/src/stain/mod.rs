@@ -1,0 +1,9 @@
+mod color;
+mod file;
+mod macenko;
+mod matrix;
+mod reinhard;
+
+pub use color::ColorSpace;
+pub use macenko::{Macenko, MacenkoModel};
+pub use reinhard::{Reinhard, ReinhardModel};
