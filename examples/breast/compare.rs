@@ -15,9 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     common::files,
+    compared::{
+        contender::Contender,
+        predictions::{Figures, Prediction, figures},
+    },
     fitting::{self, Place},
     localization::Located,
-    outcome::{Figures, Look, Prediction, figures},
+    maps::Look,
     run::Run,
     setup::Card,
 };
@@ -90,6 +94,12 @@ pub(crate) struct RowResult {
 }
 
 impl RowResult {
+    /// The row among others.
+    pub(crate) fn contender(&self) -> Contender {
+        let folds = self.folds.iter().map(|fold| fold.predictions.clone()).collect();
+        Contender { name: self.row.title(), folds }
+    }
+
     /// The predictions of all folds: each image once, by a network that has not seen it.
     pub(crate) fn predictions(&self) -> Vec<Prediction> {
         self.folds.iter().flat_map(|f| f.predictions.iter().cloned()).collect()

@@ -3,25 +3,30 @@
 use anyhow::Result;
 use ocellus::{
     figures::{
-        CalibrationCurve, CalibrationPlot, Color, ConfusionPlot, Figure, GalleryPlot, Panels,
-        Picture, PrCurve, PrPlot, RocCurve, RocPlot, ScorePlot, Section, Tile, TrainingPanel,
-        TrainingPlot,
+        CalibrationCurve, CalibrationPlot, Color, Figure, GalleryPlot, Panels, Picture, ScorePlot,
+        Section, Tile, TrainingPanel, TrainingPlot,
     },
-    metrics::{self, CalibrationBins, DeLong},
+    metrics::{self, CalibrationBins},
 };
 
 use crate::{
     common::files,
     compare::RowResult,
+    compared::{
+        contender::Contender,
+        curves,
+        predictions::{Prediction, certainty, labels_and_scores},
+    },
     explain::Explained,
-    outcome::{Prediction, certainty, confusion, counts, labels_and_scores},
     run::Run,
 };
 
 /// Curves, confusion matrices, training; each figure is written as SVG and PNG too.
 pub(crate) fn sections(run: &Run, results: &[RowResult]) -> Result<Vec<Section>> {
+    let contenders: Vec<Contender> = results.iter().map(RowResult::contender).collect();
+    let positive = (run.card.positive, run.positive());
     let mut sections = Vec::new();
-    if let Some(roc) = roc(run, results)? {
+    if let Some(roc) = curves::roc(&contenders, positive)? {
         keep(run, "roc", &roc)?;
         sections.push(Section::new("ROC curves").with_figure(
             &roc,
@@ -29,7 +34,7 @@ pub(crate) fn sections(run: &Run, results: &[RowResult]) -> Result<Vec<Section>>
              threshold chosen on the inner split.",
         )?);
     }
-    if let Some(curves) = precision_recall(run, results)? {
+    if let Some(curves) = curves::precision_recall(&contenders, positive)? {
         keep(run, "precision-recall", &curves)?;
         sections.push(Section::new("Precision and recall").with_figure(
             &curves,
@@ -37,7 +42,7 @@ pub(crate) fn sections(run: &Run, results: &[RowResult]) -> Result<Vec<Section>>
              gives.",
         )?);
     }
-    let matrices = confusions(run, results)?;
+    let matrices = curves::confusions(&contenders, &run.card.classes, positive.0)?;
     keep(run, "confusion", &Panels::new(3.min(matrices.len())).with_letters().draw(&matrices)?)?;
     sections.push(Section::new("Confusion matrices").with_figures(
         &matrices,
@@ -74,59 +79,6 @@ fn keep(run: &Run, name: &str, figure: &Figure) -> Result<()> {
     files::write(run.out.join(format!("{name}.svg")), figure.to_svg()?.as_bytes())?;
     files::write(run.out.join(format!("{name}.png")), &figure.to_png_scaled(2.)?)?;
     Ok(())
-}
-
-/// `None` where a class is missing among the images.
-fn roc(run: &Run, results: &[RowResult]) -> Result<Option<Figure>> {
-    let mut plot = RocPlot::new().with_title(format!("Positive class: {}", run.positive()));
-    for result in results {
-        let predictions = result.predictions();
-        let (labels, scores) = labels_and_scores(&predictions, run.card.positive);
-        let Ok(curve) = metrics::RocCurve::corners(&labels, &scores) else { return Ok(None) };
-        let mut drawn = RocCurve::new(
-            result.row.title(),
-            &curve.false_positive_rates,
-            &curve.true_positive_rates,
-        )
-        .with_auc(curve.area());
-        if let Ok(interval) = DeLong::new(&labels, &scores).and_then(|d| d.interval(0.95)) {
-            drawn = drawn.with_interval(interval.lower, interval.upper);
-        }
-        let at = counts(&predictions, run.card.positive);
-        if let (Some(specificity), Some(sensitivity)) = (at.specificity(), at.sensitivity()) {
-            drawn = drawn.with_operating_point(1. - specificity, sensitivity);
-        }
-        plot = plot.with_curve(drawn);
-    }
-    Ok(Some(plot.draw()?))
-}
-
-/// `None` where a class is missing among the images.
-fn precision_recall(run: &Run, results: &[RowResult]) -> Result<Option<Figure>> {
-    let mut plot = PrPlot::new().with_title(format!("Positive class: {}", run.positive()));
-    for result in results {
-        let (labels, scores) = labels_and_scores(&result.predictions(), run.card.positive);
-        let Ok(curve) = metrics::PrCurve::corners(&labels, &scores) else { return Ok(None) };
-        let mut drawn = PrCurve::new(result.row.title(), &curve.recalls, &curve.precisions);
-        if let Ok(area) = metrics::average_precision(&labels, &scores) {
-            drawn = drawn.with_average_precision(area);
-        }
-        let positives = labels.iter().filter(|&&l| l).count();
-        plot = plot.with_curve(drawn).with_prevalence(positives as f64 / labels.len() as f64);
-    }
-    Ok(Some(plot.draw()?))
-}
-
-fn confusions(run: &Run, results: &[RowResult]) -> Result<Vec<Figure>> {
-    let classes = &run.card.classes;
-    results
-        .iter()
-        .map(|result| {
-            let counts = confusion(&result.predictions(), classes.len(), run.card.positive);
-            let plot = ConfusionPlot::new(classes, &counts).with_title(result.row.title());
-            Ok(plot.with_positive(run.card.positive).draw()?)
-        })
-        .collect()
 }
 
 /// Empty where nothing was trained.

@@ -6,6 +6,8 @@ mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+#[path = "../compared/mod.rs"]
+mod compared;
 mod dataset;
 mod drawings;
 mod explain;
@@ -14,12 +16,10 @@ mod fitting;
 mod image_files;
 mod localization;
 mod maps;
-mod outcome;
 mod predict;
 mod report;
 mod run;
 mod setup;
-mod statistics;
 mod views;
 
 use std::process::ExitCode;

@@ -15,6 +15,14 @@ pub(crate) struct Maps {
     pub(crate) evidence: Vec<f32>,
 }
 
+/// The maps of one image of a data set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Look {
+    /// The image's place in the data set.
+    pub(crate) index: usize,
+    pub(crate) maps: Maps,
+}
+
 /// The maps of images for one class each; with `mirror`, the mean over an image and its mirror image,
 /// as the probabilities are.
 pub(crate) fn of(

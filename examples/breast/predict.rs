@@ -17,10 +17,10 @@ use serde::Serialize;
 use crate::{
     cli::Settings,
     common::{device::device, files},
+    compared::predictions::Prediction,
     explain::Explained,
     image_files::image_files,
     maps::{self, Maps},
-    outcome::Prediction,
     setup::{self, Card},
 };
 

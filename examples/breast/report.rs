@@ -6,18 +6,22 @@ use anyhow::Result;
 use ocellus::{
     breast::TABLE_1,
     figures::{Best, Cell, Report, Section, Table},
-    metrics::{BootstrapConfig, Resampling, auroc, bootstrap, gather, mean_interval},
 };
 use serde_json::json;
 
 use crate::{
     common::files,
     compare::{RowResult, Split},
+    compared::{
+        contender::{self, Contender},
+        digits::grouped_digits,
+        intervals,
+        paired_tests::{self, Comparison},
+        predictions::{self, Figures},
+    },
     drawings,
     localization::{self, Summary},
-    outcome::{self, Figures},
     run::Run,
-    statistics::{self, Comparison},
 };
 
 /// What a report is about.
@@ -87,9 +91,13 @@ pub(crate) fn write(
     story: &Story,
 ) -> Result<()> {
     let positive = run.card.positive;
-    let comparisons = statistics::against_the_last(results, positive);
+    let contenders: Vec<Contender> = results.iter().map(RowResult::contender).collect();
+    let comparisons = contenders.split_last().map_or_else(Vec::new, |(proposed, others)| {
+        paired_tests::against(proposed, others, positive)
+    });
     let found: Vec<_> = results.iter().map(|r| Summary::of(run, r)).collect();
-    println!("{}", terminal(run, results));
+    println!("positive class: {}", run.positive());
+    println!("{}", contender::lines(&contenders, positive));
     print!("{}", localization::lines(results, &found));
     let rows: Vec<_> = results.iter().zip(&found).map(|(r, f)| summary(r, f, positive)).collect();
     let record = json!({
@@ -106,7 +114,7 @@ pub(crate) fn write(
     });
     files::write(run.out.join("results.json"), &serde_json::to_vec_pretty(&record)?)?;
     for result in results {
-        let table = outcome::to_csv(&result.predictions(), &run.card.classes, positive)?;
+        let table = predictions::to_csv(&result.predictions(), &run.card.classes, positive)?;
         files::write(run.out.join(format!("predictions-{}.csv", result.row.slug)), &table)?;
     }
     let file = run.out.join("report.html");
@@ -118,44 +126,13 @@ pub(crate) fn write(
 /// One row's figures for machines.
 fn summary(result: &RowResult, found: &[Summary], positive: usize) -> serde_json::Value {
     let folds = result.figures(positive);
-    let pooled = outcome::figures(&result.predictions(), positive);
+    let pooled = predictions::figures(&result.predictions(), positive);
     json!({
         "slug": result.row.slug, "network": result.row.network, "loss": result.row.loss,
         "parameters": result.parameters, "pooled": pooled, "folds": folds, "localization": found,
         "best_epochs": result.folds.iter().map(|f| f.best_epoch).collect::<Vec<_>>(),
         "seconds": result.folds.iter().map(|f| f.seconds).sum::<f64>(),
     })
-}
-
-/// A figure of a row: the mean over folds with its deviation, or the one value there is.
-fn cell(result: &RowResult, column: usize, positive: usize) -> Option<(f64, f64)> {
-    let of = |figures: &Figures| figures.values()[column];
-    let values: Option<Vec<f64>> = result.figures(positive).iter().map(of).collect();
-    outcome::mean_and_deviation(&values?)
-}
-
-fn terminal(run: &Run, results: &[RowResult]) -> String {
-    let many = results.iter().any(|r| r.folds.len() > 1);
-    let width = results.iter().map(|r| r.row.title().chars().count()).max().unwrap_or(0).max(7);
-    let mut lines = vec![format!("positive class: {}", run.positive())];
-    let mut head = format!("{:width$}", "Network");
-    for name in Figures::NAMES {
-        head.push_str(&format!("  {name:>13}"));
-    }
-    lines.push(head);
-    for result in results {
-        let mut line = format!("{:width$}", result.row.title());
-        for column in 0..Figures::NAMES.len() {
-            let text = match cell(result, column, run.card.positive) {
-                Some((mean, spread)) if many => format!("{mean:.3} ± {spread:.3}"),
-                Some((value, _)) => format!("{value:.3}"),
-                None => "–".to_owned(),
-            };
-            line.push_str(&format!("  {text:>13}"));
-        }
-        lines.push(line);
-    }
-    lines.join("\n")
 }
 
 fn html(
@@ -165,13 +142,16 @@ fn html(
     story: &Story,
     (comparisons, found): (&[Comparison], &[Vec<Summary>]),
 ) -> Result<Report> {
+    let contenders: Vec<Contender> = results.iter().map(RowResult::contender).collect();
+    let positive = (run.card.positive, run.positive());
+    let seed = run.settings.common.seed;
     let mut report = Report::new(&story.title)
         .with_summary(&story.summary)
-        .with_summary(headline(run, results))
+        .with_summary(intervals::headline(&contenders, &run.data.groups, positive, seed))
         .with_warning("Research software: no medical device, not for diagnosis.")
         .with_section(results_section(run, results, story)?);
     if !comparisons.is_empty() {
-        report = report.with_section(comparison_section(comparisons)?);
+        report = report.with_section(paired_tests::section(comparisons)?);
     }
     if let Some(section) = localization::section(results, found)? {
         report = report.with_section(section);
@@ -202,28 +182,6 @@ fn html(
     Ok(report)
 }
 
-/// The best network in a sentence, with an interval.
-fn headline(run: &Run, results: &[RowResult]) -> String {
-    let sentence = |r: &RowResult| -> Option<String> {
-        let predictions = r.predictions();
-        let (labels, scores) = outcome::labels_and_scores(&predictions, run.card.positive);
-        let groups: Vec<usize> = predictions.iter().map(|p| run.data.groups[p.index]).collect();
-        let config = BootstrapConfig::seeded(run.settings.common.seed);
-        let area = bootstrap(Resampling::Grouped(&groups), &config, |rows| {
-            auroc(&gather(&labels, rows), &gather(&scores, rows)).ok()
-        });
-        let interval = area.ok()?.interval;
-        Some(format!(
-            "{}: AUROC {interval:.3} over {} images that the networks had not seen (95 % bootstrap \
-             interval over groups; {} is the positive class).",
-            r.row.title(),
-            predictions.len(),
-            run.positive()
-        ))
-    };
-    results.iter().filter_map(sentence).collect::<Vec<_>>().join(" ")
-}
-
 fn results_section(run: &Run, results: &[RowResult], story: &Story) -> Result<Section> {
     let mut headers = vec!["Network", "Loss", "Parameters"];
     headers.extend(Figures::NAMES);
@@ -238,12 +196,13 @@ fn results_section(run: &Run, results: &[RowResult], story: &Story) -> Result<Se
     ));
     for result in results {
         let fixed = [&result.row.network, &result.row.loss].map(|t| Cell::from(t.as_str()));
-        let figures =
-            (0..Figures::NAMES.len()).map(|column| match cell(result, column, run.card.positive) {
+        let figures = (0..Figures::NAMES.len()).map(|column| {
+            match result.contender().spread(column, run.card.positive) {
                 Some((mean, spread)) if result.folds.len() > 1 => Cell::spread(mean, spread, 3),
                 Some((value, _)) => Cell::number(value, 3),
                 None => Cell::missing(),
-            });
+            }
+        });
         let parameters = Cell::from(grouped_digits(result.parameters).as_str());
         table = table.with_row(fixed.into_iter().chain([parameters]).chain(figures));
     }
@@ -257,22 +216,11 @@ fn results_section(run: &Run, results: &[RowResult], story: &Story) -> Result<Se
              are not of one test set. Read it as context.",
         );
     }
-    if let Some(text) = interval_text(run, results) {
+    let contenders: Vec<Contender> = results.iter().map(RowResult::contender).collect();
+    if let Some(text) = intervals::of_folds(&contenders, run.card.positive) {
         section = section.with_text(text);
     }
     Ok(section)
-}
-
-/// The t-interval of the mean AUROC over the folds.
-fn interval_text(run: &Run, results: &[RowResult]) -> Option<String> {
-    let mut parts = Vec::new();
-    for result in results {
-        let areas: Option<Vec<f64>> =
-            result.figures(run.card.positive).iter().map(|f| f.auroc).collect();
-        let interval = mean_interval(&areas?, 0.95).ok()?;
-        parts.push(format!("{} {interval:.3}", result.row.title()));
-    }
-    Some(format!("Mean AUROC of the folds with its 95 % t-interval: {}.", parts.join("; ")))
 }
 
 fn papers_table() -> Table {
@@ -285,39 +233,4 @@ fn papers_table() -> Table {
         table = table.with_row(text.into_iter().chain(figures.map(|v| Cell::number(v, 2))));
     }
     table
-}
-
-fn comparison_section(comparisons: &[Comparison]) -> Result<Section> {
-    let names =
-        ["Network", "against", "Δ AUROC", "t-test p", "DeLong p", "McNemar p", "after Holm"];
-    let mut table = Table::new(&names).with_caption(
-        "Paired tests on the same images: corrected resampled t-test over folds (Nadeau and Bengio), \
-         DeLong on all scores, McNemar (exact) on all decisions.",
-    );
-    let number = |v: Option<f64>, digits| v.map_or_else(Cell::missing, |v| Cell::number(v, digits));
-    for c in comparisons {
-        table = table.with_row([
-            Cell::from(c.second.as_str()),
-            Cell::from(c.first.as_str()),
-            number(c.auroc_difference, 3),
-            number(c.t_test_p, 3),
-            number(c.delong_p, 3),
-            number(c.mcnemar_p, 3),
-            number(c.mcnemar_p_holm, 3),
-        ]);
-    }
-    Ok(Section::new("Did it help?").with_table(table)?)
-}
-
-/// 14796750 → "14 796 750".
-fn grouped_digits(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,10 +1,8 @@
-//! What a network got right: scores of images that it has not seen, and the figures made of them.
+//! What a classifier said of images that it had not seen, and the figures made of that.
 
 use anyhow::{Context, Result};
 use ocellus::metrics::{BinaryCounts, auroc, average_precision};
 use serde::{Deserialize, Serialize};
-
-use crate::maps::Maps;
 
 /// The prediction for one image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,20 +31,12 @@ impl Prediction {
     }
 }
 
-/// The maps of one image.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Look {
-    /// The image's place in the data set.
-    pub(crate) index: usize,
-    pub(crate) maps: Maps,
-}
-
-/// How sure a network was of the true class: low for its worst errors.
+/// How sure it was of the true class: low for the worst errors.
 pub(crate) fn certainty(prediction: &Prediction) -> f64 {
     prediction.probabilities[prediction.truth]
 }
 
-/// The figures of the paper's Table 1, and the two that need no threshold.
+/// Figures of a binary classification; the first two need no threshold.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) auroc: Option<f64>,
