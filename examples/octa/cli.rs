@@ -87,6 +87,9 @@ pub(crate) struct Settings {
     /// distance from their median. By default yes where images are graded, but not with `--paper`.
     #[arg(long, global = true, value_name = "YES_OR_NO", action = clap::ArgAction::Set)]
     pub(crate) two_sided: Option<bool>,
+    /// What CFLOW-AD's density is before it is fitted: `gaussian`, that of outstanding images' features.
+    #[arg(long, global = true, value_enum, default_value = "standard")]
+    pub(crate) start: Start,
     /// Components that features are reduced to.
     #[arg(long, global = true)]
     pub(crate) components: Option<usize>,
@@ -113,6 +116,15 @@ pub(crate) enum Untrained {
     Vessels,
     /// Nothing is learned by it.
     Random,
+}
+
+/// What a flow is before it is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Start {
+    /// About N(0, 1) of each channel.
+    Standard,
+    /// About the Gaussian of the outstanding images' features, as the paper says.
+    Gaussian,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ocellus::{
     anomaly::{
         CflowAd, Detector, EncodedImages, FastFlow, FeatureBatches, FeatureModel, FeatureSource,
-        FitFeatures, ImageSource, Padim, PatchCore,
+        FitFeatures, FlowStart, ImageSource, Padim, PatchCore,
     },
     candle::Tensor,
     cluster::GreedyCoreset,
@@ -12,7 +12,7 @@ use ocellus::{
     octa::Method,
 };
 
-use crate::{common::progress::TrainingBar, run::Run};
+use crate::{cli::Start, common::progress::TrainingBar, run::Run};
 
 /// Features that are kept rather than computed in each pass, bytes.
 const KEPT: usize = 2 << 30;
@@ -82,6 +82,10 @@ pub(crate) fn fit(run: &Run, method: Method, features: &Features<'_>) -> Result<
                 .with_blocks(preset.blocks)
                 .with_condition(preset.condition)
                 .with_training(training)
+                .with_start(match run.settings.start {
+                    Start::Standard => FlowStart::Standard,
+                    Start::Gaussian => FlowStart::Gaussian,
+                })
                 .with_seed(seed);
             let model = settings.fit_observed(features, &mut bar)?;
             bar.finish();

@@ -25,7 +25,7 @@
 //! | --- | --- |
 //! | [`AnomalyDetector`], [`Detector`] | images to scores; saved and loaded as one file |
 //! | [`Padim`], [`PadimModel`], [`ChannelSelection`] | a Gaussian for each place of the features |
-//! | [`CflowAd`], [`CflowAdModel`] | a conditional flow for each scale, on single places |
+//! | [`CflowAd`], [`CflowAdModel`], [`FlowStart`] | a conditional flow for each scale, on single places |
 //! | [`FastFlow`], [`FastFlowModel`] | a convolutional flow for each scale |
 //! | [`PatchCore`], [`PatchCoreModel`], [`PatchPooling`], [`ImageScore`] | distances to a bank of normal patches |
 //! | [`Encoder`], [`FrozenBackbone`], [`Preparation`], [`ImageSize`] | images to multi-scale features |
@@ -63,7 +63,7 @@ pub use calibration::{Calibration, Normalization, ScoreDistribution, Threshold, 
 pub use detector::{AnomalyDetector, Detector};
 pub use encoder::{Encoder, FrozenBackbone, ImageSize, Preparation};
 pub use error::{Error, Result};
-pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel};
+pub use flows::{CflowAd, CflowAdModel, FastFlow, FastFlowModel, FlowStart};
 pub use maps::{MapConfig, Smoothing, Upsampling};
 pub use model::{
     Evidence, FeatureKind, FeatureModel, FitFeatures, ImagePooling, ImageScoring, ScaleEvidence,

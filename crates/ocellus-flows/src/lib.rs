@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | [`Invertible`], [`Mapped`] | the contract: there, back, and the log-determinant |
 //! | [`Flow`], [`FlowConfig`], [`Given`] | coupling blocks, one behind the other, with a condition if wanted |
-//! | [`Subnet`], [`Mixing`], [`Clamp`] | settings of the blocks |
+//! | [`Subnet`], [`Mixing`], [`Clamp`], [`standardizing_affine`] | settings of the blocks, a start from a Gaussian |
 //! | [`Cflow`], [`CflowConfig`] | one flow for each scale, on single pixels and their places |
 //! | [`CflowTraining`], [`FiberBatch`], [`CflowSchedule`], [`Tail`] | how it is fitted: the official and anomalib's way |
 //! | [`FastFlow`], [`FastFlowConfig`], [`FastFlowScale`] | one flow for each scale, on whole images |
@@ -43,7 +43,7 @@ mod flow_config;
 mod invertible;
 
 pub use anomalib::{load_anomalib, to_anomalib};
-pub use block::{Mixing, Subnet};
+pub use block::{Mixing, Subnet, standardizing_affine};
 pub use cflow::{Cflow, CflowConfig, CflowSchedule, CflowTraining, FiberBatch, FiberBatches, Tail};
 pub use fastflow::{FastFlow, FastFlowConfig, FastFlowScale};
 pub use flow::{Flow, Given};

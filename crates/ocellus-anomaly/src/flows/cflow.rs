@@ -3,8 +3,9 @@ use ocellus_flows::{Cflow, CflowConfig, CflowSchedule, CflowTraining, FiberBatch
 use ocellus_params::ParamStore;
 use ocellus_train::{Adam, Learner, Observer, fit};
 
-use super::CflowAdModel;
+use super::start::start_gaussian;
 use super::training::{checked, sizes, unwrapped};
+use super::{CflowAdModel, FlowStart};
 use crate::{FeatureSource, FitFeatures, Result};
 
 /// CFLOW-AD: a conditional normalizing flow for each scale, on the features of single places.
@@ -54,6 +55,8 @@ pub struct CflowAd {
     pub flows: CflowConfig,
     /// How they are fitted.
     pub training: CflowTraining,
+    /// What the flows' densities are before they are fitted.
+    pub start: FlowStart,
     /// What the flows' weights are drawn from.
     pub seed: u64,
 }
@@ -63,14 +66,14 @@ impl CflowAd {
     #[must_use]
     pub fn official(epochs: usize) -> Self {
         let (flows, training) = (CflowConfig::official(vec![]), CflowTraining::official(epochs));
-        Self { flows, training, seed: 0 }
+        Self { flows, training, start: FlowStart::Standard, seed: 0 }
     }
 
     /// As anomalib, which takes 50 epochs at most.
     #[must_use]
     pub fn anomalib(epochs: usize) -> Self {
         let (flows, training) = (CflowConfig::anomalib(vec![]), CflowTraining::anomalib(epochs));
-        Self { flows, training, seed: 0 }
+        Self { flows, training, start: FlowStart::Standard, seed: 0 }
     }
 
     /// Sets the channels of the positional encoding, a multiple of 4.
@@ -91,6 +94,12 @@ impl CflowAd {
     #[must_use]
     pub fn with_training(self, training: CflowTraining) -> Self {
         Self { training, ..self }
+    }
+
+    /// Sets what the flows' densities are before they are fitted.
+    #[must_use]
+    pub fn with_start(self, start: FlowStart) -> Self {
+        Self { start, ..self }
     }
 
     /// Sets what the flows' weights, and the order of the fibers, are drawn from.
@@ -114,6 +123,9 @@ impl CflowAd {
         config.channels = scales.iter().map(|scale| scale.0).collect();
         let params = ParamStore::seeded(self.seed);
         let flow = Cflow::new(&config, params.var_builder(DType::F32, &Device::Cpu))?;
+        if self.start == FlowStart::Gaussian {
+            start_gaussian(&params, features, &scales)?;
+        }
         let learner = Learner {
             params: &params,
             optimizer: &mut Adam::new(self.training.optimizer(), params.trainable())?,

@@ -4,6 +4,7 @@ mod cflow;
 mod cflow_model;
 mod fastflow;
 mod fastflow_model;
+mod start;
 mod training;
 mod weights;
 
@@ -11,3 +12,4 @@ pub use cflow::CflowAd;
 pub use cflow_model::CflowAdModel;
 pub use fastflow::FastFlow;
 pub use fastflow_model::FastFlowModel;
+pub use start::FlowStart;

@@ -10,4 +10,5 @@ mod subnet;
 
 pub(crate) use block::CouplingBlock;
 pub use config::{Mixing, Subnet};
+pub use global_affine::standardizing_affine;
 pub(crate) use mixing::{Mixer, keys_of};
