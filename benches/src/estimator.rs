@@ -3,6 +3,7 @@ use std::rc::Rc;
 
 use ndarray::Array2;
 use ocellus::candle::{Device, Error, Result, Tensor};
+use ocellus::classical::{FitLabeled, Predict, Svm};
 use ocellus::cluster::{Agglomerative, Fit, GaussianMixture, KMeans, Nmf, Pca, PcaSolver};
 use serde::Serialize;
 
@@ -44,6 +45,11 @@ pub enum Estimator {
         /// All are made.
         iterations: usize,
     },
+    /// A support vector machine with an RBF kernel, of two classes that overlap.
+    Svm {
+        /// Whether it predicts its samples too.
+        predict: bool,
+    },
 }
 
 /// A solver of principal components.
@@ -67,6 +73,8 @@ impl Estimator {
             Self::Kmeans { .. } => "kmeans",
             Self::Ward => "ward",
             Self::Gmm { .. } => "gmm",
+            Self::Svm { predict: false } => "svm",
+            Self::Svm { predict: true } => "svm_predict",
         }
     }
 
@@ -85,7 +93,8 @@ impl Estimator {
         })
     }
 
-    /// What must agree with others: variances, heights, the likelihood, or the error that is left.
+    /// What must agree with others: variances, heights, the likelihood, the objective, or the error that
+    /// is left.
     fn fit(self, x: &Array2<f32>) -> Result<Tensor> {
         let values = match self {
             Self::Pca { components, solver } => {
@@ -114,9 +123,24 @@ impl Estimator {
                 let mixture = mixture.with_max_iterations(iterations);
                 vec![mixture.fit(x.view()).map_err(Error::wrap)?.lower_bound() as f32]
             }
+            Self::Svm { predict } => {
+                let model = Svm::default().fit(x.view(), &labels(x)).map_err(Error::wrap)?;
+                if predict {
+                    model.predict(x.view()).map_err(Error::wrap)?;
+                }
+                vec![model.objectives()[0] as f32]
+            }
         };
         Tensor::new(values, &Device::Cpu)
     }
+}
+
+/// Whether the first 8 features are above their mean, the other way round for every tenth sample.
+fn labels(x: &Array2<f32>) -> Vec<usize> {
+    let sums: Vec<f64> =
+        x.outer_iter().map(|row| row.iter().take(8).map(|&v| f64::from(v)).sum()).collect();
+    let mean = sums.iter().sum::<f64>() / sums.len() as f64;
+    sums.iter().enumerate().map(|(i, &sum)| usize::from((sum > mean) != (i % 10 == 0))).collect()
 }
 
 fn array(x: &Tensor) -> Result<Array2<f32>> {

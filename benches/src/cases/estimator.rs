@@ -1,12 +1,14 @@
 use crate::{Case, Estimator, Module, Pass, Solver};
 
 /// Reduction and clustering of the features of the quality-grading paper: 2,553 probability maps of
-/// 2,100 places, and what 32 components leave of them.
+/// 2,100 places, and what 32 components leave of them; support vector machines at the sizes of the
+/// paper on blood cells.
 #[must_use]
 pub fn estimator_cases() -> Vec<Case> {
-    let of = |size, features, what| {
-        Case::new(size, Module::Estimator { what }, Pass::Fit, [1, 1, 2553, features])
+    let sized = |size, samples, features, what| {
+        Case::new(size, Module::Estimator { what }, Pass::Fit, [1, 1, samples, features])
     };
+    let of = |size, features, what| sized(size, 2553, features, what);
     let case = |size, what| of(size, 2100, what);
     let kmeans = Estimator::Kmeans { clusters: 2, runs: 10 };
     let pca = |solver| Estimator::Pca { components: 32, solver };
@@ -18,5 +20,7 @@ pub fn estimator_cases() -> Vec<Case> {
         of("2553x32", 32, kmeans),
         of("2553x32", 32, Estimator::Ward),
         of("2553x32", 32, Estimator::Gmm { components: 2, iterations: 100 }),
+        sized("424x768", 424, 768, Estimator::Svm { predict: true }),
+        sized("5000x256", 5000, 256, Estimator::Svm { predict: false }),
     ]
 }

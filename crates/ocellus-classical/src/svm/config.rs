@@ -127,7 +127,7 @@ impl Svm {
     }
 
     /// Learns probabilities too, by Platt scaling on five folds: see [`PlattScaling`](crate::PlattScaling).
-    /// Six fits instead of one.
+    /// Six fits instead of one. The folds are stratified, where LIBSVM's are not.
     #[must_use]
     pub const fn with_probability(mut self, seed: u64) -> Self {
         self.probability_seed = Some(seed);

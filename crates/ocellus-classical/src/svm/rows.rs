@@ -4,8 +4,10 @@ use rayon::prelude::*;
 
 use super::kernel::{Function, centered, squared_norms};
 
-/// Rows that are computed at once: a product of matrices is far faster than one with a vector.
+/// Rows that are computed at once, at most and while most of them are thrown away unused: a product of
+/// matrices is far faster than one with a vector.
 const BLOCK: usize = 64;
+const LEAST_BLOCK: usize = 4;
 const NONE: usize = usize::MAX;
 
 /// Rows of a kernel matrix, the last used of them kept, within a number of bytes.
@@ -18,6 +20,9 @@ pub(super) struct KernelRows<T> {
     owners: Vec<usize>,
     used: Vec<u64>,
     clock: u64,
+    /// Whether a row was asked for since it was computed.
+    asked: Vec<bool>,
+    block: usize,
     /// The slot of each sample.
     slot_of: Vec<usize>,
     capacity: usize,
@@ -36,6 +41,8 @@ impl<T: Float> KernelRows<T> {
             owners: Vec::new(),
             used: Vec::new(),
             clock: 0,
+            asked: Vec::new(),
+            block: BLOCK,
             slot_of: vec![NONE; samples],
             capacity,
         }
@@ -61,7 +68,7 @@ impl<T: Float> KernelRows<T> {
 
     /// How many rows [`fetch`](Self::fetch) computes at once.
     pub(super) fn block(&self) -> usize {
-        (self.capacity / 2).clamp(1, BLOCK)
+        self.block.min(self.capacity / 2).max(1)
     }
 
     /// Sees to it that row i is there, and computes with it others that are likely to be next. Row
@@ -75,6 +82,7 @@ impl<T: Float> KernelRows<T> {
         self.clock += 1;
         if self.has(i) {
             self.used[self.slot_of[i]] = self.clock;
+            self.asked[self.slot_of[i]] = true;
             return Ok(());
         }
         let mut wanted = vec![i];
@@ -90,6 +98,7 @@ impl<T: Float> KernelRows<T> {
             }
             (self.slots[slot], self.owners[slot]) = (row, sample);
             (self.used[slot], self.slot_of[sample]) = (self.clock, slot);
+            self.asked[slot] = sample == i;
         }
         Ok(())
     }
@@ -102,13 +111,26 @@ impl<T: Float> KernelRows<T> {
         self.slots.resize(first + new, Vec::new());
         self.owners.resize(first + new, NONE);
         self.used.resize(first + new, 0);
+        self.asked.resize(first + new, false);
         let mut free: Vec<usize> = (first..first + new).collect();
         if new < count {
             let mut old: Vec<usize> = (0..first).filter(|&slot| slot != kept).collect();
             old.sort_unstable_by_key(|&slot| (self.used[slot], slot));
-            free.extend(old.into_iter().take(count - new));
+            old.truncate(count - new);
+            self.adapt(&old);
+            free.extend(old);
         }
         free
+    }
+
+    /// Smaller blocks where most rows were guessed for nothing, larger ones where few were.
+    fn adapt(&mut self, freed: &[usize]) {
+        let unused = freed.iter().filter(|&&slot| !self.asked[slot]).count();
+        if 2 * unused > freed.len() {
+            self.block = (self.block / 2).max(LEAST_BLOCK);
+        } else if 4 * unused < freed.len() {
+            self.block = (self.block * 2).min(BLOCK);
+        }
     }
 
     fn compute(&self, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
