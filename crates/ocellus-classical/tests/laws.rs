@@ -336,6 +336,52 @@ proptest! {
 }
 
 #[test]
+fn single_precision_decides_as_double_precision_far_from_the_origin_too() {
+    for kernel in [Kernel::default(), Kernel::Linear, Kernel::polynomial(2)] {
+        for offset in [0., 1000.] {
+            if offset != 0. && kernel != Kernel::default() {
+                continue; // Only what depends on differences alone can be moved.
+            }
+            let (x, y) = clouds::<f32>(80, 4, 3, 2);
+            let x = x.mapv(|v| v + offset);
+            let wide = x.mapv(f64::from);
+            let svm = Svm::default().with_kernel(kernel).with_tolerance(1e-7);
+            let single = svm.fit(x.view(), &y).unwrap().decision_one_vs_one(x.view()).unwrap();
+            let double =
+                svm.fit(wide.view(), &y).unwrap().decision_one_vs_one(wide.view()).unwrap();
+            let worst = (&single - &double).iter().map(|d| d.abs()).fold(0., f64::max);
+            assert!(worst < 1e-4, "{kernel:?} at {offset}: {worst}");
+        }
+    }
+}
+
+#[test]
+fn probabilities_follow_decisions_and_the_classes_shares() {
+    for classes in [2, 3] {
+        let (x, y) = clouds::<f64>(300, 4, classes, 6);
+        let (new, truth) = clouds::<f64>(300, 4, classes, 7);
+        let model = Svm::default().with_probability(0).fit(x.view(), &y).unwrap();
+        let (p, scores) =
+            (model.predict_proba(new.view()).unwrap(), model.scores(new.view()).unwrap());
+        for class in 0..classes {
+            let share = truth.iter().filter(|&&c| c == class).count() as f64 / 300.;
+            let mean = p.column(class).mean().unwrap();
+            assert!((mean - share).abs() < 0.08, "class {class}: {mean}, of {share}");
+        }
+        if classes == 2 {
+            let mut order: Vec<usize> = (0..300).collect();
+            order.sort_by(|&a, &b| scores[[a, 1]].total_cmp(&scores[[b, 1]]));
+            assert!(order.windows(2).all(|w| p[[w[0], 1]] <= p[[w[1], 1]]));
+        }
+        let log_loss = |i: usize| -p[[i, truth[i]]].ln();
+        let loss = (0..300).map(log_loss).sum::<f64>() / 300.;
+        assert!(loss < 0.9 * (classes as f64).ln(), "{loss}");
+        let other = Svm::default().with_probability(1).fit(x.view(), &y).unwrap();
+        assert_ne!(other.platt_scalings(), model.platt_scalings());
+    }
+}
+
+#[test]
 fn a_nested_search_sees_nothing_of_the_fold_it_is_scored_on() {
     let (x, y) = clouds::<f64>(90, 3, 3, 4);
     let groups: Vec<usize> = (0..90).map(|i| i / 3).collect();
