@@ -62,24 +62,27 @@ def reinhard(reference, source, there, back):
 
 
 # Macenko et al., section 2.
-def stains(image, alpha, beta):
-    density = -np.log10(np.maximum(image.reshape(-1, 3), 1 / 255))
+def stains(image, alpha, beta, light):
+    """Stains, concentrations of all pixels, their 99th percentiles, and the light of the empty slide."""
+    image = np.maximum(image.reshape(-1, 3), 1 / 255)
+    empty = np.ones(3) if light is None else np.percentile(image, light, axis=0)
+    density = -np.log10(image / empty)
     stained = density[np.linalg.norm(density, axis=1) >= beta]
     plane = np.linalg.svd(stained, full_matrices=False)[2][:2]
     if (stained @ plane[0]).sum() < 0:
         plane[0] = -plane[0]
     angle = np.arctan2(stained @ plane[1], stained @ plane[0])
     ends = [np.cos(a) * plane[0] + np.sin(a) * plane[1] for a in np.percentile(angle, [alpha, 100 - alpha])]
-    found = np.array(sorted(ends, key=lambda v: -v[0]))
+    found = np.array(sorted(ends, key=lambda v: v[2] - v[0]))
     amount = np.linalg.lstsq(found.T, density.T, rcond=None)[0]
-    return found, amount, np.percentile(amount, 99, axis=1)
+    return found, amount, np.percentile(amount, 99, axis=1), empty
 
 
-def macenko(reference, source, alpha=1.0, beta=0.15):
-    wanted, _, most = stains(reference, alpha, beta)
-    _, amount, own = stains(source, alpha, beta)
-    image = 10 ** -(wanted.T @ (amount * (most / own)[:, None]))
-    return np.concatenate([wanted.ravel(), most]), np.clip(image.T.reshape(HEIGHT, WIDTH, 3), 0, 1)
+def macenko(reference, source, alpha=1.0, beta=0.15, light=95.0):
+    wanted, _, most, empty = stains(reference, alpha, beta, light)
+    _, amount, own, _ = stains(source, alpha, beta, light)
+    image = empty[:, None] * 10 ** -(wanted.T @ (amount * (most / own)[:, None]))
+    return np.concatenate([wanted.ravel(), most, empty]), np.clip(image.T.reshape(HEIGHT, WIDTH, 3), 0, 1)
 
 
 reference = smear([0.62, 0.72, 0.3], [0.12, 0.5, 0.42], 0.96, 0)
@@ -90,7 +93,7 @@ reference, source = reference.astype(np.float64), source.astype(np.float64)
 for name, pair in {"cones": (log_cones, from_log_cones), "lab": (cie_lab, from_cie_lab)}.items():
     out[f"output.{name}.statistics"], image = reinhard(reference, source, *pair)
     out[f"output.{name}"] = planes(image).astype(np.float32)
-for name, settings in {"macenko": {}, "macenko_wide": {"alpha": 5.0, "beta": 0.3}}.items():
+for name, settings in {"macenko": {}, "published": {"light": None}, "wide": {"alpha": 5.0, "beta": 0.3}}.items():
     out[f"output.{name}.model"], image = macenko(reference, source, **settings)
     out[f"output.{name}"] = planes(image).astype(np.float32)
     print(out[f"output.{name}.model"])

@@ -11,8 +11,8 @@ use candle_core::Device;
 use ocellus_data::{
     AllIdb, Augment, BallTaleqani, Busi, Cached, CellCrop, CellFinder, ChannelStatistics, Color,
     Dataset, DecodeConfig, Drimdb, Image, ImageFiles, LabeledImage, LabeledScene, Loader,
-    LoaderConfig, MagneticTiles, MmSegpc, NearDuplicates, Octa500, Outside, Preprocess, SampleSet,
-    Sampling, ScenePairs, Splitter,
+    LoaderConfig, Macenko, MagneticTiles, MmSegpc, NearDuplicates, Octa500, Outside, Preprocess,
+    Reinhard, SampleSet, Sampling, ScenePairs, Splitter,
     raster::Window,
     synthetic::{Graded, Octa, OctaField, OctaGrade},
 };
@@ -306,4 +306,46 @@ fn plasma_cells_are_cut_out_by_their_masks() {
         let share = f64::from(mask.data().iter().sum::<f32>()) / (48. * 48.);
         assert!((0.1..1.).contains(&share), "{}: {share}", files.name(index));
     }
+}
+
+#[test]
+fn stains_of_real_smears_are_normalized_and_not_inverted() {
+    let Some(root) = folder("all_idb2") else { return };
+    let set = AllIdb::open(&root).unwrap();
+    let images: Vec<Image> = (0..set.len())
+        .step_by(7)
+        .map(|i| Preprocess::new(96, 96).read(&set.samples[i].path).unwrap())
+        .collect();
+    let (reinhard, macenko) = (Reinhard::default(), Macenko::default());
+    let (reinhard, macenko) =
+        (reinhard.fit(&images[..1]).unwrap(), macenko.fit(&images[..1]).unwrap());
+    // The mean of each channel where an image has its darkest tenth of pixels, and its brightest.
+    let ends = |image: &Image, of: &Image| -> Vec<(f64, f64)> {
+        let gray = of.to_gray().unwrap();
+        let mut order: Vec<(f32, usize)> = gray.data().iter().copied().zip(0..).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let tenth = order.len() / 10;
+        let mean = |plane: &[f32], part: &[(f32, usize)]| {
+            part.iter().map(|(_, at)| f64::from(plane[*at])).sum::<f64>() / tenth as f64
+        };
+        let (dark, bright) = (&order[..tenth], &order[order.len() - tenth..]);
+        image.planes().map(|plane| (mean(plane, dark), mean(plane, bright))).collect()
+    };
+    let wanted = ends(&images[0], &images[0]);
+    let away = |found: &[(f64, f64)]| -> f64 {
+        found.iter().zip(&wanted).map(|(a, b)| (a.1 - b.1).abs()).sum::<f64>() / 3.
+    };
+    let mut background = [0.; 3];
+    for image in &images[1..] {
+        let normalized =
+            [image.clone(), reinhard.apply(image).unwrap(), macenko.apply(image).unwrap()];
+        for (sum, normalized) in background.iter_mut().zip(&normalized) {
+            let found = ends(normalized, image);
+            // Nuclei take green above all, in any light.
+            assert!(found[1].0 + 0.15 < found[1].1, "{found:?}");
+            *sum += away(&found) / (images.len() - 1) as f64;
+        }
+    }
+    eprintln!("background off the reference: before, Reinhard, Macenko {background:.3?}");
+    assert!(background[2] < 0.5 * background[0]);
 }

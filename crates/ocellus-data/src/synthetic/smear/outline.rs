@@ -17,12 +17,17 @@ pub(super) struct Outline {
     waves: Vec<(f32, f32, f32)>,
     /// `(angle, depth, width)` of a cleft, the depth relative to the radius.
     cleft: Option<(f32, f32, f32)>,
+    /// What waves and cleft make of the radius, at angles from −π to π; nothing for an ellipse.
+    factors: Vec<f32>,
 }
+
+/// Angles of a turn at which the curve is traced; lines run between.
+const STEPS: usize = 128;
 
 impl Outline {
     pub(super) fn new((x, y): (f32, f32), radius: f32, stretch: f32, angle: f32) -> Self {
         let axis = (angle.cos(), angle.sin());
-        Self { x, y, radius, stretch, axis, waves: Vec::new(), cleft: None }
+        Self { x, y, radius, stretch, axis, waves: Vec::new(), cleft: None, factors: Vec::new() }
     }
 
     /// With waves of order 2 and more, of which the first is about so high.
@@ -32,13 +37,29 @@ impl Outline {
             (order, amplitude * random.normal() / (order - 1.).powf(0.9), TAU * random.unit())
         };
         self.waves = (2..8).map(wave).collect();
-        self
+        self.traced()
     }
 
     /// With a cleft at an angle from the long axis.
     pub(super) fn cleft(mut self, angle: f32, depth: f32, width: f32) -> Self {
         self.cleft = Some((angle, depth, width));
+        self.traced()
+    }
+
+    fn traced(mut self) -> Self {
+        self.factors =
+            (0..=STEPS).map(|i| self.factor(TAU * i as f32 / STEPS as f32 - PI)).collect();
         self
+    }
+
+    fn factor(&self, angle: f32) -> f32 {
+        let wave = |&(order, amplitude, phase): &(f32, f32, f32)| {
+            amplitude * (order * angle + phase).cos()
+        };
+        let waves = self.waves.iter().map(wave).sum::<f32>();
+        let Some((at, depth, width)) = self.cleft else { return 1. + waves };
+        let off = (angle - at + PI).rem_euclid(TAU) - PI;
+        1. + waves - depth * (-(off / width).powi(2)).exp()
     }
 
     /// About how far within the curve a place is; negative outside.
@@ -51,16 +72,13 @@ impl Outline {
         if away > 1.8 * self.radius {
             return self.radius - away;
         }
-        let angle = across.atan2(along);
-        let wave = |&(order, amplitude, phase): &(f32, f32, f32)| {
-            amplitude * (order * angle + phase).cos()
-        };
-        let mut factor = 1. + self.waves.iter().map(wave).sum::<f32>();
-        if let Some((at, depth, width)) = self.cleft {
-            let off = (angle - at + PI).rem_euclid(TAU) - PI;
-            factor -= depth * (-(off / width).powi(2)).exp();
+        if self.factors.is_empty() {
+            return self.radius - away;
         }
-        self.radius * factor - away
+        let place = (across.atan2(along) + PI) * (STEPS as f32 / TAU);
+        let low = (place.max(0.) as usize).min(STEPS - 1);
+        let (a, b) = (self.factors[low], self.factors[low + 1]);
+        self.radius * (a + (place - low as f32) * (b - a)) - away
     }
 
     /// No part of the curve is farther from its center.
