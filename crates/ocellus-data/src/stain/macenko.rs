@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     file::saved_model,
     matrix::eigen,
+    percentile::percentile,
     reinhard::{check_color, pixel},
 };
 use crate::{Error, Image, Result};
@@ -292,15 +293,6 @@ fn percentiles_99(stains: &[[f64; 3]; 2], densities: &[[f64; 3]]) -> [f64; 2] {
     })
 }
 
-/// A percentile of one value or more, between two by linear interpolation. Reorders the values.
-fn percentile(values: &mut [f64], percent: f64) -> f64 {
-    let place = percent / 100. * (values.len() - 1) as f64;
-    let low = (place as usize).min(values.len() - 1);
-    let (_, &mut below, above) = values.select_nth_unstable_by(low, f64::total_cmp);
-    let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(below);
-    below + (place - low as f64) * (next - below)
-}
-
 #[cfg(test)]
 mod tests {
     use ocellus_testing::{Golden, assert_close};
@@ -376,13 +368,6 @@ mod tests {
                 wrong.fit(std::slice::from_ref(&image)).unwrap_err().to_string().contains("alpha")
             );
         }
-    }
-
-    #[test]
-    fn a_percentile_lies_between_its_neighbors() {
-        let mut values = [4., 1., 3., 2.];
-        assert_eq!([0., 50., 100., 90.].map(|p| percentile(&mut values, p)), [1., 2.5, 4., 3.7]);
-        assert_eq!(percentile(&mut [7.], 99.), 7.);
     }
 
     #[test]

@@ -2,6 +2,7 @@ mod color;
 mod file;
 mod macenko;
 mod matrix;
+mod percentile;
 mod reinhard;
 
 pub use color::ColorSpace;
