@@ -138,6 +138,12 @@ pub enum Error {
         /// Of which decomposition.
         what: &'static str,
     },
+    /// The sums over a feature are too large for a number.
+    #[error("the sums over column {column} overflow: scale its values")]
+    Overflow {
+        /// Which feature.
+        column: usize,
+    },
     /// A setting is out of its range.
     #[error("{name} is {value}: {remedy}")]
     InvalidSetting {

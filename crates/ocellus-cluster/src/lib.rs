@@ -1,4 +1,4 @@
-//! Reduction and clustering of feature vectors on `ndarray`, for `f32` and `f64`.
+//! Reduction, selection and clustering of feature vectors on `ndarray`, for `f32` and `f64`.
 //!
 //! ```
 //! use ndarray::array;
@@ -22,6 +22,11 @@
 //! | [`StandardScaler`] | mean 0 and standard deviation 1 for each feature |
 //! | [`MinMaxScaler`] | smallest and largest value of each feature to the ends of a range |
 //!
+//! | Selection | What it does |
+//! | --- | --- |
+//! | [`SelectKBest`] | keeps the features that tell most about the classes, by a [`FeatureTest`] |
+//! | [`chi_squared`], [`anova_f`], [`MutualInformation`] | the tests alone: [`FeatureScores`]; see [`DiscreteFeatures`] |
+//!
 //! | Clustering | What it finds |
 //! | --- | --- |
 //! | [`KMeans`], [`MiniBatchKMeans`] | centers with the least squared distances: see [`KMeansInit`], [`KMeansAlgorithm`], [`KMeansModel`] |
@@ -32,7 +37,7 @@
 //! | Indices | What it tells |
 //! | --- | --- |
 //! | [`silhouette`], [`silhouette_samples`] | how separate clusters are |
-//! | [`adjusted_rand_index`], [`normalized_mutual_information`] | how far two clusterings agree |
+//! | [`adjusted_rand_index`], [`mutual_information`], [`normalized_mutual_information`] | how far two clusterings agree |
 //! | [`ClusterNames`] | what clusters are called, by true labels (oracle) or by scores (label-free) |
 //! | [`assignment`] | the one-to-one assignment of least cost (Hungarian method) |
 //!
@@ -86,6 +91,7 @@ mod pca;
 mod projection;
 mod rows;
 mod scaling;
+mod selection;
 mod table;
 
 pub use coreset::{Coreset, CoresetSize, CoresetStart, GreedyCoreset};
@@ -94,8 +100,8 @@ pub use estimator::{Fit, FitLabeled, Predict, Transform};
 pub use float::Float;
 pub use hierarchy::{Agglomerative, Dendrogram, Linkage, Merge, Metric};
 pub use indices::{
-    ClusterNames, adjusted_rand_index, assignment, normalized_mutual_information, silhouette,
-    silhouette_samples,
+    ClusterNames, adjusted_rand_index, assignment, mutual_information,
+    normalized_mutual_information, silhouette, silhouette_samples,
 };
 pub use kmeans::{KMeans, KMeansAlgorithm, KMeansInit, KMeansModel, MiniBatchKMeans};
 pub use mixture::{
@@ -113,3 +119,7 @@ pub use projection::{
 };
 pub use rows::{RowFile, RowSource, RowStore};
 pub use scaling::{MinMaxModel, MinMaxScaler, StandardModel, StandardScaler};
+pub use selection::{
+    DiscreteFeatures, FeatureScores, FeatureTest, MutualInformation, SelectKBest, SelectKBestModel,
+    anova_f, chi_squared,
+};

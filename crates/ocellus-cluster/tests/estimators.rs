@@ -5,11 +5,11 @@
 
 use ndarray::{Array2, ArrayView2, s};
 use ocellus_cluster::{
-    Agglomerative, CoresetSize, CovarianceType, Divergence, Fit, FitLabeled, Float,
+    Agglomerative, CoresetSize, CovarianceType, Divergence, FeatureTest, Fit, FitLabeled, Float,
     GaussianMixture, GreedyCoreset, KMeans, KMeansAlgorithm, KMeansInit, Linkage, Metric,
-    MinMaxScaler, MiniBatchKMeans, MixtureInit, NearestCentroid, NearestNeighbors, NearestSample,
-    Nmf, NmfInit, NmfSolver, Pca, PcaSolver, Predict, RandomProjection, Result, StandardScaler,
-    Transform,
+    MinMaxScaler, MiniBatchKMeans, MixtureInit, MutualInformation, NearestCentroid,
+    NearestNeighbors, NearestSample, Nmf, NmfInit, NmfSolver, Pca, PcaSolver, Predict,
+    RandomProjection, Result, SelectKBest, StandardScaler, Transform,
 };
 use ocellus_testing::{check_estimator, with_threads};
 use rand::{Rng, SeedableRng};
@@ -92,6 +92,21 @@ fn reductions<T: Float>() -> Vec<Estimator<T>> {
     }
     all.push(transforms("standard".into(), None, StandardScaler::default()));
     all.push(transforms("min-max".into(), None, MinMaxScaler::default()));
+    for (test, needs) in [
+        (FeatureTest::AnovaF, Some("samples")),
+        (FeatureTest::ChiSquared, None),
+        (FeatureTest::MutualInformation(MutualInformation::default()), Some("samples")),
+    ] {
+        let settings = SelectKBest::new(COUNT).with_test(test.clone());
+        let fit = move |x: ArrayView2<'_, T>| {
+            let y: Vec<usize> = (0..x.nrows()).map(|i| i % 2).collect();
+            let model = settings.fit(x, &y)?;
+            Ok(Box::new(move |x: ArrayView2<'_, T>| model.transform(x)) as Apply<T>)
+        };
+        let takes_negative = test != FeatureTest::ChiSquared;
+        let selection = Estimator::new(format!("{test:?}"), needs, fit);
+        all.push(Estimator { takes_negative, ..selection });
+    }
     all
 }
 

@@ -66,6 +66,7 @@
 //! | [`corrected_t_test`] | folds of one cross-validation |
 //! | [`paired_t_test`], [`wilcoxon_test`] | independent data sets |
 //! | [`holm`] | corrects the p-values of many comparisons |
+//! | [`chi_squared_tail`], [`f_tail`] | p-values of χ² and F statistics |
 //!
 //! # Rules
 //!
@@ -133,3 +134,4 @@ pub use scenes::{
     BoundaryConfig, BoundaryCounts, BoundaryMatcher, Connectivity, ObjectConfig, ObjectMatcher,
     ObjectScores, Pixels,
 };
+pub use special::{chi_squared_tail, f_tail};

@@ -20,6 +20,19 @@ cases = {
     "student_quantile": [
         [c, df, stats.t.ppf((1 + c) / 2, df)] for c in (0.5, 0.9, 0.95, 0.999) for df in (1, 4, 9, 100)
     ],
+    "upper_gamma": [
+        [a, x, special.gammaincc(a, x)]
+        for a in (0.5, 1, 2.5, 7, 40, 1000)
+        for x in (0, 0.01, 0.4, 1.5, 3, 9, 50, 300, 1100)
+    ],
+    "chi_squared": [
+        [x, df, stats.chi2.sf(x, df)] for x in (0, 0.1, 1, 5, 40, 600) for df in (1, 2, 3, 9, 100)
+    ],
+    "f": [
+        [f, between, within, stats.f.sf(f, between, within)]
+        for f in (0, 0.2, 1, 3, 25, 900)
+        for between, within in ((1, 4), (1, 100), (3, 20), (9, 5000))
+    ],
 }
 with open(__file__.removesuffix(".py") + ".json", "w") as f:
     json.dump(cases, f)

@@ -29,6 +29,16 @@ impl Contingency {
         let cells = cells.into_iter().map(|((l, r), count)| (l, r, count)).collect();
         Ok(Self { cells, left: left_sums, right: right_sums, samples: left.1.len() as u64 })
     }
+
+    /// The mutual information, in nats.
+    fn information(&self) -> f64 {
+        let samples = self.samples as f64;
+        let terms = self.cells.iter().map(|&(l, r, count)| {
+            let chance = self.left[l] as f64 * self.right[r] as f64 / samples;
+            count as f64 / samples * (count as f64 / chance).ln()
+        });
+        terms.sum::<f64>().max(0.)
+    }
 }
 
 fn ranks(labels: &[usize]) -> BTreeMap<usize, usize> {
@@ -113,12 +123,30 @@ pub fn normalized_mutual_information(a: &[usize], b: &[usize]) -> Result<f64> {
     if in_a == 0. && in_b == 0. {
         return Ok(1.);
     }
-    let terms = table.cells.iter().map(|&(l, r, count)| {
-        let chance = table.left[l] as f64 * table.right[r] as f64 / samples;
-        count as f64 / samples * (count as f64 / chance).ln()
-    });
-    let information = terms.sum::<f64>().max(0.);
-    Ok((2. * information / (in_a + in_b)).min(1.))
+    Ok((2. * table.information() / (in_a + in_b)).min(1.))
+}
+
+/// How much one labeling of samples tells about another, in nats. Symmetric, and not below 0.
+///
+/// ```text
+/// I = Σ n_ab / n · ln (n n_ab / (n_a n_b))
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use ocellus_cluster::mutual_information;
+///
+/// assert!((mutual_information(&[0, 0, 1, 1], &[7, 7, 3, 3])? - 2f64.ln()).abs() < 1e-12);
+/// assert_eq!(mutual_information(&[0, 0, 1, 1], &[0, 1, 0, 1])?, 0.);
+/// # Ok::<(), ocellus_cluster::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the slices are empty or differ in length.
+pub fn mutual_information(a: &[usize], b: &[usize]) -> Result<f64> {
+    Ok(Contingency::new(("a", a), ("b", b))?.information())
 }
 
 #[cfg(test)]

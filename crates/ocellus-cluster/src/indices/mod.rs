@@ -6,6 +6,6 @@ mod names;
 mod silhouette;
 
 pub use assignment::assignment;
-pub use contingency::{adjusted_rand_index, normalized_mutual_information};
+pub use contingency::{adjusted_rand_index, mutual_information, normalized_mutual_information};
 pub use names::ClusterNames;
 pub use silhouette::{silhouette, silhouette_samples};
