@@ -7,6 +7,14 @@ pub enum Error {
     /// Data or settings are not as they must be.
     #[error(transparent)]
     Data(#[from] ocellus_cluster::Error),
+    /// An image that has no features.
+    #[error("image {index} {problem}")]
+    Image {
+        /// Its place among those that were given.
+        index: usize,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
     /// A file cannot be read or written.
     #[error("`{}`: {source}", path.display())]
     Io {

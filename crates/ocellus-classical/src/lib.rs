@@ -1,4 +1,4 @@
-//! Classical classifiers of feature vectors on `ndarray`, for `f32` and `f64`.
+//! Image features, and classical classifiers of feature vectors, on `ndarray`, for `f32` and `f64`.
 //!
 //! ```
 //! use ndarray::array;
@@ -18,10 +18,17 @@
 //! | [`Svm`] | support vector machines: see [`Kernel`], [`Gamma`], [`PlattScaling`], [`SvmModel`] |
 //! | [`LogisticRegression`] | linear, two classes or more: see [`Penalty`] |
 //! | [`GaussianNaiveBayes`] | independent normal distributions of the features of each class |
+//! | [`DecisionTree`] | thresholds of single features: see [`Criterion`], [`MaxFeatures`] |
+//! | [`RandomForest`] | trees of drawn samples and features; importances, [`OutOfBag`] |
+//!
+//! | Image features | What it is |
+//! | --- | --- |
+//! | [`ImageFeatures`] | named numbers of an image: histograms of gray, RGB and HSV values, Fourier magnitudes |
+//! | [`Dft`] | which magnitudes: low frequencies, radial and angular profiles |
 //!
 //! | Around a classifier | What it does |
 //! | --- | --- |
-//! | [`Pipeline`] | scaling, components and a classifier, fitted together: see [`Step`] |
+//! | [`Pipeline`] | scaling, selection, components and a classifier, fitted together: see [`Step`] |
 //! | [`Folds`] | stratified folds, with groups or without |
 //! | [`cross_validate`], [`cross_validate_with`] | what models say of samples that they were not fitted on |
 //! | [`GridSearch`] | the best of several settings, by a [`Score`] |
@@ -46,6 +53,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod features;
 mod logistic;
 mod model;
 mod naive_bayes;
@@ -54,10 +62,12 @@ mod real;
 mod scores;
 mod simd;
 mod svm;
+mod tree;
 mod validation;
 mod weights;
 
 pub use error::{Error, Result};
+pub use features::{Dft, ImageFeatures};
 pub use logistic::{LogisticRegression, LogisticRegressionModel, Penalty};
 pub use model::{Classifier, ClassifierModel, Stored, load};
 pub use naive_bayes::{GaussianNaiveBayes, GaussianNaiveBayesModel};
@@ -65,6 +75,10 @@ pub use ocellus_cluster::{FitLabeled, Predict, Transform};
 pub use pipeline::{Pipeline, PipelineModel, Step};
 pub use real::Real;
 pub use svm::{Gamma, Kernel, PlattScaling, Svm, SvmModel};
+pub use tree::{
+    Criterion, DecisionTree, DecisionTreeModel, MaxFeatures, OutOfBag, RandomForest,
+    RandomForestModel,
+};
 pub use validation::{
     Folds, GridSearch, GridSearchModel, OutOfFold, Score, cross_validate, cross_validate_with,
 };

@@ -4,11 +4,11 @@
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use ocellus_classical::{
-    ClassWeights, Classifier, ClassifierModel, FitLabeled, Folds, GaussianNaiveBayes, GridSearch,
-    Kernel, LogisticRegression, Penalty, Pipeline, Predict, Real, Score, Stored, Svm, SvmModel,
-    cross_validate, cross_validate_with, load,
+    ClassWeights, Classifier, ClassifierModel, DecisionTree, FitLabeled, Folds, GaussianNaiveBayes,
+    GridSearch, Kernel, LogisticRegression, MaxFeatures, Penalty, Pipeline, Predict, RandomForest,
+    Real, Score, Stored, Svm, SvmModel, cross_validate, cross_validate_with, load,
 };
-use ocellus_cluster::{Float, MinMaxScaler, Pca, StandardScaler};
+use ocellus_cluster::{FeatureTest, Float, MinMaxScaler, Pca, SelectKBest, StandardScaler};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -50,6 +50,16 @@ fn all<T: Real>() -> Vec<(&'static str, Box<dyn Classifier<T>>)> {
                     .with_step(Pca::new(3)),
             ),
         ),
+        (
+            "selection",
+            Box::new(
+                Pipeline::new(GaussianNaiveBayes::default())
+                    .with_step(MinMaxScaler::default())
+                    .with_step(SelectKBest::new(2).with_test(FeatureTest::ChiSquared)),
+            ),
+        ),
+        ("tree", Box::new(DecisionTree::default().with_max_features(MaxFeatures::Sqrt))),
+        ("forest", Box::new(RandomForest::default().with_trees(9).with_out_of_bag(true))),
         ("grid", Box::new(grid)),
     ]
 }

@@ -22,8 +22,8 @@
 //! | `train` | `train` | optimizers, schedules, `fit` |
 //! | `anomaly` | `anomaly` | anomaly detectors fitted on normal images: scores, maps, calibration |
 //! | `backbones` | `backbones` | VGG, ResNet and DINOv2 with stages, taps and published weights |
-//! | `classical` | `classical` | support vector machines, logistic regression, naive Bayes; pipelines, folds and grid search; one file for each model, on `ndarray` |
-//! | `cluster` | `cluster` | PCA, NMF, scaling, k-means, trees, Gaussian mixtures and indices of clusterings, nearest neighbors and coresets, products and decompositions, on `ndarray` |
+//! | `classical` | `classical` | image features; support vector machines, logistic regression, naive Bayes, trees, forests; pipelines, folds and grid search; one file for each model, on `ndarray` |
+//! | `cluster` | `cluster` | PCA, NMF, scaling, feature selection, k-means, trees, Gaussian mixtures and indices of clusterings, nearest neighbors and coresets, products and decompositions, on `ndarray` |
 //! | `data` | `data` | readers, grouped splits, augmentation, training tiles, loaders, synthetic ultrasound, OCTA and satellite scenes; scenes of GeoTIFF, GeoJSON |
 //! | `flows` | `flows` | normalizing flows with exact log-determinants: CFLOW, FastFlow |
 //! | `figures` | `figures` | figures and the HTML report |

@@ -5,7 +5,8 @@ use super::{
     document::{Document, parse, read},
 };
 use crate::{
-    Error, GaussianNaiveBayesModel, LogisticRegressionModel, PipelineModel, Real, Result, SvmModel,
+    DecisionTreeModel, Error, GaussianNaiveBayesModel, LogisticRegressionModel, PipelineModel,
+    RandomForestModel, Real, Result, SvmModel,
 };
 
 /// Loads a classifier of any kind that [`ClassifierModel::save`] has written.
@@ -45,6 +46,8 @@ pub(crate) fn classifier<T: Real>(
         SVM => Box::new(document.model::<SvmModel<T>>()?),
         PIPELINE => Box::new(document.model::<PipelineModel<T>>()?),
         LogisticRegressionModel::KIND => Box::new(document.model::<LogisticRegressionModel>()?),
+        DecisionTreeModel::KIND => Box::new(document.model::<DecisionTreeModel>()?),
+        RandomForestModel::KIND => Box::new(document.model::<RandomForestModel>()?),
         GaussianNaiveBayesModel::KIND => Box::new(document.model::<GaussianNaiveBayesModel>()?),
         kind => return Err(format!("holds a model of kind `{kind}`, which is no classifier here")),
     })

@@ -55,7 +55,7 @@ impl<T: Real> FitLabeled<T> for Pipeline<T> {
         let (mut steps, mut prepared) = (Vec::new(), None);
         for step in &self.steps {
             let x = prepared.as_ref().map_or(x, |x: &ndarray::Array2<T>| x.view());
-            let model = step.fit(x)?;
+            let model = step.fit(x, y)?;
             prepared = Some(model.transform(x)?);
             steps.push(model);
         }

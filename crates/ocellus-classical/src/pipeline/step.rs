@@ -1,6 +1,7 @@
 use ndarray::{Array2, ArrayView2};
 use ocellus_cluster::{
-    Fit, MinMaxModel, MinMaxScaler, Pca, PcaModel, Result, StandardModel, StandardScaler, Transform,
+    Fit, FitLabeled, MinMaxModel, MinMaxScaler, Pca, PcaModel, Result, SelectKBest,
+    SelectKBestModel, StandardModel, StandardScaler, Transform,
 };
 
 use crate::Real;
@@ -15,6 +16,14 @@ pub enum Step {
     MinMax(MinMaxScaler),
     /// Principal components.
     Components(Pca),
+    /// The features that tell most about the classes.
+    Selection(SelectKBest),
+}
+
+impl From<SelectKBest> for Step {
+    fn from(settings: SelectKBest) -> Self {
+        Self::Selection(settings)
+    }
 }
 
 impl From<StandardScaler> for Step {
@@ -36,11 +45,12 @@ impl From<Pca> for Step {
 }
 
 impl Step {
-    pub(super) fn fit<T: Real>(&self, x: ArrayView2<'_, T>) -> Result<StepModel<T>> {
+    pub(super) fn fit<T: Real>(&self, x: ArrayView2<'_, T>, y: &[usize]) -> Result<StepModel<T>> {
         Ok(match self {
             Self::Standard(settings) => StepModel::Standard(settings.fit(x)?),
             Self::MinMax(settings) => StepModel::MinMax(settings.fit(x)?),
             Self::Components(settings) => StepModel::Components(settings.fit(x)?),
+            Self::Selection(settings) => StepModel::Selection(settings.fit(x, y)?),
         })
     }
 }
@@ -52,6 +62,7 @@ pub(super) enum StepModel<T> {
     Standard(StandardModel<T>),
     MinMax(MinMaxModel<T>),
     Components(PcaModel<T>),
+    Selection(SelectKBestModel),
 }
 
 impl<T: Real> StepModel<T> {
@@ -60,6 +71,7 @@ impl<T: Real> StepModel<T> {
             Self::Standard(model) => model.mean.len(),
             Self::MinMax(model) => model.min.len(),
             Self::Components(model) => model.mean().len(),
+            Self::Selection(model) => model.scores().len(),
         }
     }
 
@@ -69,6 +81,9 @@ impl<T: Real> StepModel<T> {
             Self::Standard(model) => model.mean.len() == model.scale.len(),
             Self::MinMax(model) => model.min.len() == model.max.len(),
             Self::Components(model) => model.components().ncols() == model.mean().len(),
+            Self::Selection(model) => {
+                model.columns().iter().all(|&column| column < model.scores().len())
+            }
         }
     }
 }
@@ -79,6 +94,7 @@ impl<T: Real> Transform<T> for StepModel<T> {
             Self::Standard(model) => model.transform(x),
             Self::MinMax(model) => model.transform(x),
             Self::Components(model) => model.transform(x),
+            Self::Selection(model) => model.transform(x),
         }
     }
 }
