@@ -1,4 +1,4 @@
-"""The estimators of `ocellus_benches::Estimator` in scikit-learn."""
+"""The estimators of `ocellus_benches::Estimator` in scikit-learn, image features in NumPy."""
 
 import warnings
 
@@ -6,11 +6,55 @@ import numpy as np
 import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import NMF, PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.svm import SVC
 
 SOLVERS = {"covariance": "covariance_eigh", "randomized": "randomized"}
+
+
+class Forest:
+    def __init__(self, trees):
+        self.forest = RandomForestClassifier(trees, random_state=0, n_jobs=torch.get_num_threads())
+
+    def fit(self, x, y):
+        self.forest.fit(x, y)
+        self.shares = self.forest.predict_proba(x)
+
+
+class ImageFeatures:
+    """Gray histogram, low frequencies, radial and angular profile, as `ImageFeatures` has them."""
+
+    BINS, BLOCK, RINGS, SECTORS = 32, 8, 16, 8
+
+    def plan(self, height, width):
+        fu, fv = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]
+        radius = np.hypot(fu, fv)
+        inside = (radius > 0) & (radius < 0.5)
+        self.inside = inside.ravel()
+        self.rings = np.ceil(2 * self.RINGS * radius[inside]).astype(int) - 1
+        sectors = np.floor(self.SECTORS * np.arctan2(fu, fv) / np.pi + 0.5).astype(int)
+        self.sectors = sectors[inside] % self.SECTORS
+        b = self.BLOCK
+        block = [(u, 0) for u in range(b)] + [(u, v) for v in range(1, b) for u in range(1 - b, b)]
+        self.block = tuple(np.array(block).T)
+
+    def extract(self, image):
+        magnitudes = np.abs(np.fft.fft2(image))
+        inside = magnitudes.ravel()[self.inside]
+        parts = [magnitudes[self.block]]
+        for places in (self.rings, self.sectors):
+            parts.append(np.bincount(places, inside) / np.bincount(places))
+        counts = np.histogram(image, self.BINS, (0, 256))[0] / image.size
+        return np.concatenate([counts, np.log1p(np.concatenate(parts))])
+
+    def fit(self, images, _):
+        if images.dtype != np.uint8:
+            raise TypeError("images of 8 bits are expected")
+        if not hasattr(self, "rings"):
+            self.plan(*images.shape[1:])
+        self.features = np.stack([self.extract(image) for image in images])
 
 
 def build(what):
@@ -42,6 +86,12 @@ def build(what):
         case "svm":
             svm = SVC()
             return svm, lambda: [dual_objective(svm)]
+        case "forest":
+            forest = Forest(what["trees"])
+            return forest, lambda: [forest.shares.max(axis=1).mean()]
+        case "image_features":
+            features = ImageFeatures()
+            return features, lambda: features.features.astype(np.float32)
         case name:
             raise ValueError(f"no estimator `{name}` here")
 
@@ -62,9 +112,13 @@ class ScikitLearn:
     def __init__(self, case, tensors):
         what = case["module"]["what"]
         self.estimator, self.compared = build(what)
-        self.x = tensors["input.0"][0, 0].numpy().copy()
+        x = tensors["input.0"].numpy()
+        if what["name"] == "image_features":
+            self.x = ((x[:, 0] + np.float32(1)) * np.float32(127.5)).astype(np.uint8)
+        else:
+            self.x = x[0, 0].copy()
         self.predict = what.get("predict", False)
-        self.labeled = what["name"] == "svm"
+        self.labeled = what["name"] in ("svm", "forest")
 
     def run(self):
         with warnings.catch_warnings():

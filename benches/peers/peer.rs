@@ -24,7 +24,7 @@ pub(crate) enum Peer {
     OpenvinoBf16,
     /// anomalib: anomaly detectors.
     Anomalib,
-    /// scikit-learn: estimators only.
+    /// scikit-learn, NumPy for the features of images: estimators only.
     ScikitLearn,
     /// candle's own convolutions.
     Candle,

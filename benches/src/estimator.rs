@@ -1,9 +1,11 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use ndarray::Array2;
-use ocellus::candle::{Device, Error, Result, Tensor};
-use ocellus::classical::{FitLabeled, Predict, Svm};
+use ndarray::{Array2, Array3, ArrayView3};
+use ocellus::candle::{Device, Error, Result, Tensor, bail};
+use ocellus::classical::{
+    ClassifierModel, Dft, FitLabeled, ImageFeatures, Predict, RandomForest, Svm,
+};
 use ocellus::cluster::{Agglomerative, Fit, GaussianMixture, KMeans, Nmf, Pca, PcaSolver};
 use serde::Serialize;
 
@@ -50,6 +52,13 @@ pub enum Estimator {
         /// Whether it predicts its samples too.
         predict: bool,
     },
+    /// A random forest of two classes that overlap, and its probabilities of the samples.
+    Forest {
+        /// How many trees.
+        trees: usize,
+    },
+    /// Gray histograms and Fourier magnitudes of images, which are the input.
+    ImageFeatures,
 }
 
 /// A solver of principal components.
@@ -75,11 +84,16 @@ impl Estimator {
             Self::Gmm { .. } => "gmm",
             Self::Svm { predict: false } => "svm",
             Self::Svm { predict: true } => "svm_predict",
+            Self::Forest { .. } => "forest",
+            Self::ImageFeatures => "features",
         }
     }
 
     /// Fits it. The tensor is turned into an array once, at the first run.
     pub(crate) fn build(self) -> Forward {
+        if self == Self::ImageFeatures {
+            return image_features();
+        }
         let samples = OnceCell::new();
         Rc::new(move |inputs, _| {
             let x = match samples.get() {
@@ -130,6 +144,14 @@ impl Estimator {
                 }
                 vec![model.objectives()[0] as f32]
             }
+            Self::Forest { trees } => {
+                let forest = RandomForest::default().with_trees(trees);
+                let model = forest.fit(x.view(), &labels(x)).map_err(Error::wrap)?;
+                let shares = model.predict_proba(x.view()).map_err(Error::wrap)?;
+                let largest = shares.outer_iter().map(|row| row[0].max(row[1])).sum::<f64>();
+                vec![(largest / shares.nrows() as f64) as f32]
+            }
+            Self::ImageFeatures => bail!("features are not of samples but of images"),
         };
         Tensor::new(values, &Device::Cpu)
     }
@@ -141,6 +163,36 @@ fn labels(x: &Array2<f32>) -> Vec<usize> {
         x.outer_iter().map(|row| row.iter().take(8).map(|&v| f64::from(v)).sum()).collect();
     let mean = sums.iter().sum::<f64>() / sums.len() as f64;
     sums.iter().enumerate().map(|(i, &sum)| usize::from((sum > mean) != (i % 10 == 0))).collect()
+}
+
+/// The tensor is turned into images once, at the first run.
+fn image_features() -> Forward {
+    let dft = Some(Dft::default());
+    let features = ImageFeatures::default().with_rgb_bins(0).with_hsv_bins(0).with_dft(dft);
+    let images = OnceCell::new();
+    Rc::new(move |inputs, _| {
+        let images = match images.get() {
+            Some(images) => images,
+            None => images.get_or_init({
+                let x = gray_images(&inputs[0])?;
+                || x
+            }),
+        };
+        let views: Vec<ArrayView3<'_, u8>> = images.iter().map(|image| image.view()).collect();
+        let found = features.extract_all(&views).map_err(Error::wrap)?;
+        let values: Vec<f32> = found.iter().map(|&value| value as f32).collect();
+        Ok(vec![Tensor::from_vec(values, found.dim(), &Device::Cpu)?])
+    })
+}
+
+fn gray_images(x: &Tensor) -> Result<Vec<Array3<u8>>> {
+    let (count, height, width) = (x.dim(0)?, x.dim(2)?, x.dim(3)?);
+    let image = |i| {
+        let values: Vec<f32> = x.get(i)?.flatten_all()?.to_vec1()?;
+        let gray = values.into_iter().map(|value| ((value + 1.) * 127.5) as u8).collect();
+        Array3::from_shape_vec((height, width, 1), gray).map_err(Error::wrap)
+    };
+    (0..count).map(image).collect()
 }
 
 fn array(x: &Tensor) -> Result<Array2<f32>> {

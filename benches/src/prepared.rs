@@ -9,7 +9,7 @@ use ocellus::train::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, S
 use crate::estimator::samples;
 use crate::module::Forward;
 use crate::values::{classes, fill, vary};
-use crate::{Case, Library, Module, Pass};
+use crate::{Case, Estimator, Library, Module, Pass};
 
 /// A [`Case`] with its weights and inputs, ready to be run again and again.
 ///
@@ -45,7 +45,8 @@ impl Prepared {
             params.freeze("*");
             forward = build()?;
         }
-        let estimator = matches!(module, Module::Estimator { .. });
+        let images = module == Module::Estimator { what: Estimator::ImageFeatures };
+        let estimator = matches!(module, Module::Estimator { .. }) && !images;
         let mut inputs = vec![if estimator { samples(input)? } else { fill(&input, 1)? }];
         if let Some(channels) = module.second_input(input[1]) {
             inputs.push(fill(&[input[0], channels, input[2], input[3]], 2)?);
