@@ -15,9 +15,10 @@ use crate::{
     compared::{
         contender::Contender,
         curves,
-        predictions::{Prediction, certainty, labels_and_scores},
+        predictions::{Prediction, labels_and_scores},
     },
     explain::Explained,
+    maps::certainty,
     run::Run,
 };
 

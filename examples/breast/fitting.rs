@@ -22,9 +22,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     common::progress::{self, TrainingBar},
     compare::{FoldResult, Split},
-    compared::predictions::{Prediction, certainty, labels_and_scores},
+    compared::predictions::{Prediction, labels_and_scores},
     localization::{self, Located},
-    maps::{self, Look},
+    maps::{self, Look, certainty},
     run::Run,
     setup::{self, Card},
     views::mix,

@@ -4,6 +4,8 @@ use anyhow::Result;
 use ocellus::{breast::Classifier, candle::Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::compared::predictions::Prediction;
+
 /// The maps of one image, row by row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Maps {
@@ -21,6 +23,11 @@ pub(crate) struct Look {
     /// The image's place in the data set.
     pub(crate) index: usize,
     pub(crate) maps: Maps,
+}
+
+/// How sure it was of the true class: low for the worst errors.
+pub(crate) fn certainty(prediction: &Prediction) -> f64 {
+    prediction.probabilities[prediction.truth]
 }
 
 /// The maps of images for one class each; with `mirror`, the mean over an image and its mirror image,

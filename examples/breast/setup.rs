@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{NetworkChoice, PreprocessingChoice, Settings},
-    common::weights::{self, Published},
+    common::{published::Published, weights},
 };
 
 const WHERE_FROM: &str = "The weights of VGG16 trained on ImageNet are published by torchvision \

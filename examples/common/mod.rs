@@ -5,5 +5,6 @@ pub(crate) mod device;
 pub(crate) mod files;
 pub(crate) mod outcome;
 pub(crate) mod progress;
+pub(crate) mod published;
 pub(crate) mod training_settings;
 pub(crate) mod weights;

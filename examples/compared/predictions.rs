@@ -31,11 +31,6 @@ impl Prediction {
     }
 }
 
-/// How sure it was of the true class: low for the worst errors.
-pub(crate) fn certainty(prediction: &Prediction) -> f64 {
-    prediction.probabilities[prediction.truth]
-}
-
 /// Figures of a binary classification; the first two need no threshold.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {

@@ -15,7 +15,7 @@ use ocellus::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    common::weights::{self, Published},
+    common::{published::Published, weights},
     scale::Scale,
 };
 

@@ -112,16 +112,24 @@ impl Dcnn {
         &self.noise
     }
 
-    /// Class probabilities, `(batch, classes)`. Sigmoids, which need not add up to 1, are divided by
-    /// their sum.
+    /// Class probabilities, `(batch, classes)`: see [`probabilities`](Self::probabilities).
     ///
     /// # Errors
     ///
     /// If the images have another shape than the network's.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        let logits = self.forward_t(images, false)?;
+        self.probabilities(&self.forward_t(images, false)?)
+    }
+
+    /// The class probabilities that go with logits, `(batch, classes)`. Sigmoids, which need not add up to
+    /// 1, are divided by their sum.
+    ///
+    /// # Errors
+    ///
+    /// If the logits are no `(batch, classes)`.
+    pub fn probabilities(&self, logits: &Tensor) -> Result<Tensor> {
         match self.config.output_activation {
-            OutputActivation::Softmax => softmax(&logits, 1),
+            OutputActivation::Softmax => softmax(logits, 1),
             OutputActivation::Sigmoid => {
                 // σ(z) = exp(log σ(z)), and where all sigmoids are 0 their logarithms are not.
                 let below = logits.minimum(0f64)?;

@@ -1,7 +1,8 @@
 use ocellus_losses::{CrossEntropy, DoubleSigmoid, Loss};
+use serde::{Deserialize, Serialize};
 
 /// What follows the convolutions and the hidden layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum HiddenActivation {
     /// Softmax over the channels of each pixel, and over the units of a layer: the paper's text.
@@ -11,7 +12,7 @@ pub enum HiddenActivation {
 }
 
 /// What the two outputs mean, and the loss that goes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OutputActivation {
     /// A sigmoid of each output, trained by [`DoubleSigmoid`]: what the paper's smallest loss, 0.5034,
@@ -60,7 +61,7 @@ impl OutputActivation {
 /// assert_eq!(config.hidden_activation, HiddenActivation::Softmax);
 /// assert_eq!(config.flattened(), 64 * 16 * 16);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DcnnConfig {
     /// Channels of the image.

@@ -20,6 +20,7 @@
 //! | --- | --- |
 //! | [`Dcnn`], [`DcnnConfig`] | the small network: [`DcnnConfig::paper_literal`], [`DcnnConfig::practical`], [`DcnnConfig::tiny`] |
 //! | [`HiddenActivation`], [`OutputActivation`] | softmax inside and a sigmoid twice, as in the paper, or what learns |
+//! | [`PixelSelection`], [`PixelSelectionModel`] | pixels chosen by χ² before the network |
 //! | [`Transfer`], [`TransferConfig`] | VGG16 with frozen convolutions and two layers of 4096 |
 //! | [`FrozenVgg`] | vectors of images for classical classifiers |
 //! | [`Protocol`] | iterations, batch, rate: [`Protocol::paper`], [`Protocol::practical`] |
@@ -31,6 +32,7 @@
 mod dcnn;
 mod dcnn_config;
 mod frozen;
+mod pixels;
 mod protocol;
 mod tables;
 mod transfer;
@@ -38,6 +40,7 @@ mod transfer;
 pub use dcnn::Dcnn;
 pub use dcnn_config::{DcnnConfig, HiddenActivation, OutputActivation};
 pub use frozen::FrozenVgg;
+pub use pixels::{PixelSelection, PixelSelectionModel};
 pub use protocol::Protocol;
 pub use tables::{CONFUSION, PublishedRow, TABLE_2, TABLE_3};
 pub use transfer::{Transfer, TransferConfig};

@@ -67,8 +67,8 @@ impl TransferConfig {
 /// VGG whose convolutions were learned on other images: the transfer learning that the paper compares
 /// with.
 ///
-/// Its convolutions keep their weights: [`features`](Self::features) of an image are computed once, and
-/// only the layers behind them are trained.
+/// Where its convolutions keep their weights ([`FROZEN`](Self::FROZEN)), [`features`](Self::features) of
+/// an image need be computed once, and only the layers behind them are trained.
 ///
 /// # Shapes
 ///
@@ -83,13 +83,13 @@ impl TransferConfig {
 /// use ocellus_params::ParamStore;
 ///
 /// let params = ParamStore::seeded(1);
-/// params.freeze(Transfer::FROZEN)?;
+/// params.freeze(Transfer::FROZEN);
 /// let vb = params.var_builder(DType::F32, &Device::Cpu);
 /// let network = Transfer::new(&TransferConfig::tiny(), vb)?;
 /// let features = network.features(&Tensor::full(0.5f32, (2, 3, 32, 32), &Device::Cpu)?)?;
 /// assert_eq!(features.dims(), [2, 64 * 7 * 7]);
 /// assert_eq!(network.classify(&features, true)?.dims(), [2, 2]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), candle_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Transfer {
@@ -149,6 +149,7 @@ impl Transfer {
 
 impl ModuleT for Transfer {
     fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
-        self.classify(&self.features(images)?, train)
+        let pooled = self.network.pooled(&self.preprocessing.apply(images)?, train)?;
+        self.classify(&pooled, train)
     }
 }

@@ -71,6 +71,10 @@ impl<T: Float> ClassifierModel<T> for LogisticRegressionModel {
         self.coefficients.ncols()
     }
 
+    fn parameter_count(&self) -> usize {
+        self.coefficients.len() + self.intercepts.len()
+    }
+
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         let decision = self.decision(x)?;
         let two = decision.ncols() == 1;

@@ -13,6 +13,10 @@ pub trait ClassifierModel<T: Float>: Predict<T> + Debug + Send + Sync {
     /// How many features a sample has.
     fn features(&self) -> usize;
 
+    /// How many numbers were learned: of a support vector machine its vectors and their coefficients, of a
+    /// tree the splits' features and thresholds and the shares in the leaves.
+    fn parameter_count(&self) -> usize;
+
     /// (samples, features) → the probability of each class, (samples, classes).
     ///
     /// # Errors

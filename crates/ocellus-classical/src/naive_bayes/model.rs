@@ -82,6 +82,10 @@ impl<T: Float> ClassifierModel<T> for GaussianNaiveBayesModel {
         self.means.ncols()
     }
 
+    fn parameter_count(&self) -> usize {
+        2 * self.means.len() + self.means.nrows()
+    }
+
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         Ok(scores::softmax(self.joint_log_likelihood(x)?))
     }

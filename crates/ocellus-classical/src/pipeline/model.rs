@@ -57,6 +57,11 @@ impl<T: Real> ClassifierModel<T> for PipelineModel<T> {
         self.steps.first().map_or_else(|| self.classifier.features(), StepModel::features)
     }
 
+    fn parameter_count(&self) -> usize {
+        let steps = self.steps.iter().map(StepModel::parameter_count);
+        steps.sum::<usize>() + self.classifier.parameter_count()
+    }
+
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         self.classifier.predict_proba(self.prepared(x)?.view())
     }

@@ -75,6 +75,15 @@ impl<T: Real> StepModel<T> {
         }
     }
 
+    pub(super) fn parameter_count(&self) -> usize {
+        match self {
+            Self::Standard(model) => model.mean.len() + model.scale.len(),
+            Self::MinMax(model) => model.min.len() + model.max.len(),
+            Self::Components(model) => model.mean().len() + model.components().len(),
+            Self::Selection(model) => model.columns().len(),
+        }
+    }
+
     /// Whether the parts fit together.
     pub(super) fn fits(&self) -> bool {
         match self {

@@ -157,6 +157,12 @@ impl<T: Real> ClassifierModel<T> for SvmModel<T> {
         self.decisions.vectors.ncols()
     }
 
+    fn parameter_count(&self) -> usize {
+        let Decisions { vectors, coefficients, intercepts, .. } = &self.decisions;
+        let platt = self.platt.as_ref().map_or(0, |platt| 2 * platt.len());
+        vectors.len() + coefficients.len() + intercepts.len() + platt
+    }
+
     /// By Platt scaling of each pair of classes, and coupling where there are more than two. The
     /// likeliest class need not be the predicted one.
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {

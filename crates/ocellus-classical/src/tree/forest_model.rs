@@ -55,6 +55,10 @@ impl<T: Float> ClassifierModel<T> for RandomForestModel {
         self.trees.first().map_or(0, |tree| tree.importances.len())
     }
 
+    fn parameter_count(&self) -> usize {
+        self.trees.iter().map(DecisionTreeModel::parameter_count).sum()
+    }
+
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         check::features(x, ClassifierModel::<T>::features(self))?;
         let classes = ClassifierModel::<T>::classes(self);

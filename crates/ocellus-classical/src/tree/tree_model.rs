@@ -33,6 +33,12 @@ impl DecisionTreeModel {
         self.nodes.len()
     }
 
+    /// How many numbers were learned: two a split, a share of each class a leaf.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        2 * (self.nodes() - self.leaves()) + self.leaves.len()
+    }
+
     /// How many leaves there are.
     #[must_use]
     pub fn leaves(&self) -> usize {
@@ -113,6 +119,10 @@ impl<T: Float> ClassifierModel<T> for DecisionTreeModel {
 
     fn features(&self) -> usize {
         self.importances.len()
+    }
+
+    fn parameter_count(&self) -> usize {
+        Self::parameter_count(self)
     }
 
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {

@@ -163,6 +163,10 @@ impl<T: Real> ClassifierModel<T> for GridSearchModel<T> {
         self.model.features()
     }
 
+    fn parameter_count(&self) -> usize {
+        self.model.parameter_count()
+    }
+
     fn predict_proba(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         self.model.predict_proba(x)
     }

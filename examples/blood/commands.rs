@@ -1,0 +1,148 @@
+//! The commands.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ocellus::data::{DecodeConfig, Image, Resize};
+use serde::Serialize;
+
+use crate::{
+    classical,
+    cli::{FeatureChoice, Settings},
+    common::{files, image_files::image_files},
+    compare::{self, MethodResult},
+    compared::predictions,
+    fitting,
+    method::Method,
+    report,
+    run::Run,
+    saved::{self, Card, Predictor},
+};
+
+/// With no command, and `table2`: all methods on the same folds.
+pub(crate) fn table_2(settings: &Settings, name: &str) -> Result<()> {
+    let run = Run::open(settings, name)?;
+    let results = compare::compare(&run, &run.splits()?)?;
+    report::write(&run, &results, "Blood-cancer cells: Table 2")
+}
+
+/// The network on each folder by itself.
+pub(crate) fn table_3(settings: &Settings) -> Result<()> {
+    if settings.data.is_empty() {
+        bail!("table3 compares data sets: give --data DIR once for each")
+    }
+    let mut settings = settings.clone();
+    if settings.methods.is_empty() {
+        settings.methods = vec![Method::Dcnn];
+    }
+    let out = settings.common.out_path("blood-table3");
+    let mut lines = Vec::new();
+    for (n, folder) in settings.data.iter().enumerate() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let out = out.join(format!("{}-{name}", n + 1));
+        let run = Run::of_folders(&settings, std::slice::from_ref(folder), &out)?;
+        let results = compare::compare(&run, &run.splits()?)?;
+        report::write(&run, &results, &format!("Blood-cancer cells: {name}"))?;
+        lines.extend(results.iter().map(|result| line(&run, result, &name)));
+    }
+    println!("\nTable 3: accuracy over all folds, with 95 % bootstrap intervals over groups");
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+fn line(run: &Run, result: &MethodResult, data: &str) -> String {
+    let accuracy = report::accuracy(run, &result.contender().predictions());
+    let accuracy = accuracy.map_or_else(|| "–".to_owned(), |interval| format!("{interval:.3}"));
+    format!("{data:24}  {:16}  {accuracy}", result.method.name())
+}
+
+/// One method on all images but a part held out, saved.
+pub(crate) fn train(settings: &Settings) -> Result<()> {
+    let method = match settings.methods.as_slice() {
+        [] => Method::Dcnn,
+        [method] => *method,
+        _ => bail!("train one method at a time: give one with --methods"),
+    };
+    if settings.features == FeatureChoice::Vgg {
+        bail!("models of VGG's vectors are compared only: train with --features classical")
+    }
+    let run = Run::open(settings, "blood-train")?;
+    let file = saved::file(&run.out, method);
+    settings.training.require_new(&file)?;
+    let split = run.holdout()?;
+    let mut card = Card {
+        method,
+        classes: run.cells.classes.clone(),
+        side: run.side(),
+        dcnn: (method == Method::Dcnn).then(|| run.dcnn.clone()),
+        pixels: None,
+        vgg: (settings.weights.is_some(), run.vgg_side()),
+        data: run.cells.fingerprint.clone(),
+    };
+    let probabilities = if method.is_network() {
+        let trained = fitting::fit(&run, method, &split, method.name())?;
+        trained.network.params.save(&file, &Default::default())?;
+        card.pixels = trained.network.pixels().cloned();
+        trained.probabilities(&split.test)?
+    } else {
+        let features = classical::features(&run)?;
+        let fitted = classical::fit(&run, method, &features, &split)?;
+        fitted.model.save(&file)?;
+        println!("chosen on inner folds: {}", fitted.chosen);
+        classical::probabilities(&*fitted.model, &features, &split.test)?
+    };
+    card.save(&run.out)?;
+    let positive = run.positive();
+    let said = compare::predictions(&run, &split.test, probabilities);
+    let figures = predictions::figures(&said, positive.0);
+    println!("{} images held out, positive class: {}", said.len(), positive.1);
+    for (name, value) in predictions::Figures::NAMES.into_iter().zip(figures.values()) {
+        println!("{name:12} {}", value.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}")));
+    }
+    let table = predictions::to_csv(&said, &run.cells.classes, positive.0)?;
+    files::write(run.out.join("predictions.csv"), table)?;
+    println!("model: {}", run.out.display());
+    Ok(())
+}
+
+/// A line of the output of `predict`.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    file: PathBuf,
+    class: &'a str,
+    probabilities: std::collections::BTreeMap<&'a str, f64>,
+}
+
+/// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
+pub(crate) fn predict(model: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let predictor = Predictor::open(model)?;
+    let images = image_files(inputs)?;
+    let mut failed = 0;
+    for file in &images {
+        match one(&predictor, file) {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                failed += 1;
+                eprintln!("skipped: {error:#}");
+            }
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} of {} images could not be classified", images.len())
+    }
+    Ok(())
+}
+
+fn one(predictor: &Predictor, file: &Path) -> Result<String> {
+    let card = &predictor.card;
+    let image = Image::open_with(file, &DecodeConfig::default())?.to_rgb()?;
+    let image = Resize::new(card.side, card.side).apply(&image)?;
+    let probabilities = predictor.probabilities(&image)?;
+    let best =
+        (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+    let class = best.and_then(|best| card.classes.get(best)).context("the model has no classes")?;
+    let names = card.classes.iter().map(String::as_str);
+    let line =
+        Line { file: file.to_owned(), class, probabilities: names.zip(probabilities).collect() };
+    Ok(serde_json::to_string(&line)?)
+}

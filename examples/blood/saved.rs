@@ -1,0 +1,112 @@
+//! What `train` leaves and `predict` reads: a card, and the file of a network or of a classical model.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ndarray::Array2;
+use ocellus::{
+    blood::{DcnnConfig, PixelSelectionModel, TransferConfig},
+    candle::Device,
+    classical::{self as models, ClassifierModel},
+    data::Image,
+    params::{LoadConfig, WeightFile},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{classical, common::files, method::Method, network::Network, views::Views};
+
+/// What a saved model needs to be used again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Card {
+    pub(crate) method: Method,
+    pub(crate) classes: Vec<String>,
+    /// Height and width that images get first.
+    pub(crate) side: usize,
+    /// Of the small network.
+    pub(crate) dcnn: Option<DcnnConfig>,
+    pub(crate) pixels: Option<PixelSelectionModel>,
+    /// Whether VGG is the paper's size, and height and width of what it sees.
+    pub(crate) vgg: (bool, usize),
+    /// The fingerprint of the images that it was trained on.
+    pub(crate) data: String,
+}
+
+const CARD: &str = "card.json";
+const WEIGHTS: &str = "model.safetensors";
+const MODEL: &str = "model.json";
+
+/// The file that keeps a method's model.
+pub(crate) fn file(folder: &Path, method: Method) -> PathBuf {
+    folder.join(if method.is_network() { WEIGHTS } else { MODEL })
+}
+
+impl Card {
+    /// Writes the card, once the model is there.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        files::write(folder.join(CARD), serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// A model that can classify.
+pub(crate) struct Predictor {
+    pub(crate) card: Card,
+    kind: Kind,
+}
+
+enum Kind {
+    Network(Box<Network>),
+    Classical(Box<dyn ClassifierModel<f32>>),
+}
+
+impl Predictor {
+    /// Reads what `train` wrote.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(CARD);
+        let text = std::fs::read(&path)
+            .with_context(|| format!("{} cannot be read: train a model first", path.display()))?;
+        let card: Card = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what `train` writes", path.display()))?;
+        let file = file(folder, card.method);
+        if !card.method.is_network() {
+            let model = models::load::<f32>(&file)?;
+            return Ok(Self { card, kind: Kind::Classical(model) });
+        }
+        let network = match &card.dcnn {
+            Some(config) => Network::dcnn(config, card.pixels.clone(), &Device::Cpu)?,
+            None => {
+                let config = match card.vgg.0 {
+                    true => TransferConfig::paper(),
+                    false => TransferConfig::tiny(),
+                };
+                let config = config.with_classes(card.classes.len());
+                Network::vgg(&config, None, &Device::Cpu)?
+            }
+        };
+        network.params.load(&WeightFile::open(&file)?, &LoadConfig::default())?;
+        Ok(Self { card, kind: Kind::Network(Box::new(network)) })
+    }
+
+    /// The probability of each class; the image is in color and of the card's size.
+    pub(crate) fn probabilities(&self, image: &Image) -> Result<Vec<f64>> {
+        let image = std::slice::from_ref(image);
+        let found = match &self.kind {
+            Kind::Classical(model) => {
+                let features = classical::handmade(image)?;
+                rows(&model.predict_proba(features.view())?)
+            }
+            Kind::Network(network) => {
+                let form = match &self.card.dcnn {
+                    Some(config) => (config.image_size, config.in_channels == 1),
+                    None => (self.card.vgg.1, false),
+                };
+                let x = Views::new(image, form, &Device::Cpu)?.plain(&[0])?;
+                network.probabilities(&network.logits(&x, false)?)?
+            }
+        };
+        found.into_iter().next().context("an image has one row of probabilities")
+    }
+}
+
+fn rows(table: &Array2<f64>) -> Vec<Vec<f64>> {
+    table.outer_iter().map(|row| row.to_vec()).collect()
+}
