@@ -74,11 +74,13 @@ fn a_run_that_is_taken_up_says_the_same() {
     let (data, out) = (place.path().join("cells"), place.path().join("out"));
     let arguments =
         ["table2", "--data", text(&data), "--methods", "naive-bayes,dcnn", "--folds", "2"];
-    let rest = ["--quick", "--resume", "--out", text(&out)];
-    let all = [&arguments[..], &rest[..]].concat();
+    let all = [&arguments[..], &["--quick", "--out", text(&out)]].concat();
     let first = succeeds("blood", &all).stdout;
+    let kept = out.join("folds/dcnn-0.json");
+    let before = fs::metadata(&kept).unwrap().modified().unwrap();
     fs::remove_file(out.join("folds/dcnn-1.json")).unwrap();
-    assert_eq!(succeeds("blood", &all).stdout, first);
+    assert_eq!(succeeds("blood", &[&all[..], &["--resume"]].concat()).stdout, first);
+    assert_eq!(fs::metadata(&kept).unwrap().modified().unwrap(), before);
     assert!(out.join("report.html").is_file());
 }
 

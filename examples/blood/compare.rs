@@ -68,10 +68,7 @@ pub(crate) fn compare(run: &Run, splits: &[Split]) -> Result<Vec<MethodResult>> 
         for result in &mut results {
             let label = format!("{} (fold {}/{})", result.method.name(), n + 1, splits.len());
             let file = run.out.join("folds").join(format!("{}-{n}.json", slug(result.method)));
-            let settings = format!(
-                "{:?} {:?} {:?} {:?} {} {split:?}",
-                run.dcnn, run.protocol, run.pixels, run.settings, run.cells.fingerprint
-            );
+            let settings = format!("{} {split:?}", run.key());
             let known = run.settings.training.resume.then(|| known(&file, &settings)).flatten();
             let fold = match known {
                 Some(known) => known,

@@ -88,6 +88,16 @@ impl Run {
         (last, &self.cells.classes[last])
     }
 
+    /// What results depend on, but for the split.
+    pub(crate) fn key(&self) -> String {
+        let Settings { common, features, weights, .. } = &self.settings;
+        let (seed, epochs) = (common.seed, common.epochs);
+        format!(
+            "{} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
+            self.cells.fingerprint, self.dcnn, self.protocol, self.pixels
+        )
+    }
+
     /// Height and width of the images.
     pub(crate) fn side(&self) -> usize {
         self.cells.images.first().map_or(0, |image| image.dims().1)
