@@ -53,7 +53,7 @@ pub(crate) fn table_3(settings: &Settings) -> Result<()> {
 fn line(run: &Run, result: &MethodResult, data: &str) -> String {
     let accuracy = report::accuracy(run, &result.contender().predictions());
     let accuracy = accuracy.map_or_else(|| "–".to_owned(), |interval| format!("{interval:.3}"));
-    format!("{data:24}  {:16}  {accuracy}", result.method.name())
+    format!("{data:24}  {:16}  {accuracy}", result.name)
 }
 
 /// One method on all images but a part held out, saved.

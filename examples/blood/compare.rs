@@ -39,6 +39,8 @@ pub(crate) struct FoldResult {
 #[derive(Clone, Debug)]
 pub(crate) struct MethodResult {
     pub(crate) method: Method,
+    /// What it is called in this run.
+    pub(crate) name: String,
     pub(crate) folds: Vec<FoldResult>,
 }
 
@@ -46,7 +48,7 @@ impl MethodResult {
     /// The method among others.
     pub(crate) fn contender(&self) -> Contender {
         let folds = self.folds.iter().map(|fold| fold.predictions.clone()).collect();
-        Contender { name: self.method.name().to_owned(), folds }
+        Contender { name: self.name.clone(), folds }
     }
 
     /// The mean of a figure over the folds.
@@ -62,12 +64,12 @@ pub(crate) fn compare(run: &Run, splits: &[Split]) -> Result<Vec<MethodResult>> 
         true => Array2::zeros((0, 0)),
         false => classical::features(run)?,
     };
-    let mut results: Vec<MethodResult> =
-        methods.into_iter().map(|method| MethodResult { method, folds: Vec::new() }).collect();
+    let empty = |method| MethodResult { method, name: run.name(method), folds: Vec::new() };
+    let mut results: Vec<MethodResult> = methods.into_iter().map(empty).collect();
     for (n, split) in splits.iter().enumerate() {
         for result in &mut results {
-            let label = format!("{} (fold {}/{})", result.method.name(), n + 1, splits.len());
-            let file = run.out.join("folds").join(format!("{}-{n}.json", slug(result.method)));
+            let label = format!("{} (fold {}/{})", result.name, n + 1, splits.len());
+            let file = run.out.join("folds").join(format!("{}-{n}.json", result.method.slug()));
             let settings = format!("{} {split:?}", run.key());
             let known = run.settings.training.resume.then(|| known(&file, &settings)).flatten();
             let fold = match known {
@@ -84,10 +86,6 @@ pub(crate) fn compare(run: &Run, splits: &[Split]) -> Result<Vec<MethodResult>> 
         }
     }
     Ok(results)
-}
-
-fn slug(method: Method) -> String {
-    method.name().to_lowercase().replace(' ', "-")
 }
 
 /// A result that is there, whole, and of the same settings.

@@ -99,7 +99,7 @@ fn write(run: &Run, apart: &[MethodResult], torn: &[MethodResult], leaked: f64) 
     for (apart, torn) in apart.iter().zip(torn) {
         let of = |result: &MethodResult| report::accuracy(run, &result.contender().predictions());
         let (Some(first), Some(second)) = (of(apart), of(torn)) else { continue };
-        let name = apart.method.name();
+        let name = apart.name.as_str();
         let (a, b) = (format!("{first:.3}"), format!("{second:.3}"));
         println!("{name:16}  {a:22}  {b:22}");
         let gained = second.estimate - first.estimate;

@@ -43,6 +43,11 @@ impl Method {
         }
     }
 
+    /// A name for files: `naive-bayes`.
+    pub(crate) fn slug(self) -> String {
+        self.name().to_lowercase().replace(' ', "-")
+    }
+
     /// What the paper says of it, if its text gives a figure.
     pub(crate) fn published(self) -> Option<PublishedRow> {
         TABLE_2.into_iter().find(|row| row.name == self.name())

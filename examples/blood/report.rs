@@ -32,10 +32,10 @@ pub(crate) fn write(run: &Run, results: &[MethodResult], title: &str) -> Result<
     });
     println!("images: {} ({}), positive class: {}", run.cells.name, run.cells.counts(), positive.1);
     println!("{}", contender::lines(&contenders, positive.0));
-    for contender in &contenders {
+    for (result, contender) in results.iter().zip(&contenders) {
         let table = predictions::to_csv(&contender.predictions(), &run.cells.classes, positive.0)?;
-        let name = contender.name.to_lowercase().replace(' ', "-");
-        files::write(run.out.join(format!("predictions-{name}.csv")), table)?;
+        let file = run.out.join(format!("predictions-{}.csv", result.method.slug()));
+        files::write(file, table)?;
     }
     let rows: Vec<_> = results.iter().map(|result| row(run, result)).collect();
     let record = json!({
@@ -73,6 +73,7 @@ fn row(run: &Run, result: &MethodResult) -> serde_json::Value {
     let positive = run.positive().0;
     json!({
         "method": result.method,
+        "name": result.name,
         "pooled": predictions::figures(&predictions, positive),
         "accuracy": accuracy(run, &predictions).map(|i| [i.estimate, i.lower, i.upper]),
         "folds": result.contender().figures(positive),
@@ -92,6 +93,7 @@ fn html(
 ) -> Result<Report> {
     let positive = run.positive();
     let seed = run.settings.common.seed;
+    let proposed = &contenders[contenders.len().saturating_sub(1)..];
     let mut report = Report::new(title)
         .with_summary(format!(
             "{} images ({}) in {} groups that no fold parts, {} folds. Settings and epochs were chosen \
@@ -101,7 +103,7 @@ fn html(
             run.cells.group_count(),
             run.settings.folds
         ))
-        .with_summary(intervals::headline(contenders, &run.cells.groups, positive, seed))
+        .with_summary(intervals::headline(proposed, &run.cells.groups, positive, seed))
         .with_warning("Research software: no medical device, not for diagnosis.")
         .with_section(table_section(run, results)?);
     if !comparisons.is_empty() {
@@ -130,10 +132,9 @@ fn html(
 fn table_section(run: &Run, results: &[MethodResult]) -> Result<Section> {
     let mut headers = vec!["Method", "Accuracy [95 %]", "Paper's"];
     headers.extend(Figures::NAMES);
-    headers.extend(["Parameters", "Fit, s", "Score, s", "Chosen"]);
     let mut table = Table::new(&headers).with_caption(format!(
         "Mean ± deviation of the folds; positive class: {}. Accuracy: all images together, with a \
-         bootstrap interval over groups. Fit: of a fold, the choice of settings too.",
+         bootstrap interval over groups.",
         run.positive().1
     ));
     for result in results {
@@ -150,21 +151,13 @@ fn table_section(run: &Run, results: &[MethodResult]) -> Result<Section> {
             None => Cell::missing(),
         };
         cells.extend((0..Figures::NAMES.len()).map(column));
-        let parameters = result.mean(|fold| fold.parameters as f64).round() as usize;
-        let chosen: Vec<&str> = result.folds.iter().map(|fold| fold.chosen.as_str()).collect();
-        cells.extend([
-            Cell::from(grouped_digits(parameters).as_str()),
-            Cell::number(result.mean(|fold| fold.fit_seconds), 2),
-            Cell::number(result.mean(|fold| fold.score_seconds), 3),
-            Cell::from(chosen.join("; ").as_str()),
-        ]);
         table = table.with_row(cells);
     }
     for column in 3..3 + Figures::NAMES.len() {
         table = table.with_best(column, Best::Highest);
     }
     let contenders: Vec<Contender> = results.iter().map(MethodResult::contender).collect();
-    let mut section = Section::new("Table 2").with_table(table)?.with_text(
+    let mut section = Section::new("Table 2").with_table(table)?.with_table(cost(results))?.with_text(
         "The paper's figures are of another set (leukemia against myeloma, the images not public), \
          split after its augmentation: context, not a comparison.",
     );
@@ -172,6 +165,24 @@ fn table_section(run: &Run, results: &[MethodResult]) -> Result<Section> {
         section = section.with_text(text);
     }
     Ok(section)
+}
+
+/// What each method takes, and what was chosen for it.
+fn cost(results: &[MethodResult]) -> Table {
+    let mut table = Table::new(&["Method", "Parameters", "Fit, s", "Score, s", "Chosen, fold by fold"])
+        .with_caption("Means of the folds: numbers that were learned, seconds to fit with the choice of settings, and seconds to score a fold.");
+    for result in results {
+        let parameters = result.mean(|fold| fold.parameters as f64).round() as usize;
+        let chosen: Vec<&str> = result.folds.iter().map(|fold| fold.chosen.as_str()).collect();
+        table = table.with_row([
+            Cell::from(result.name.as_str()),
+            Cell::from(grouped_digits(parameters).as_str()),
+            Cell::number(result.mean(|fold| fold.fit_seconds), 2),
+            Cell::number(result.mean(|fold| fold.score_seconds), 3),
+            Cell::from(chosen.join("; ").as_str()),
+        ]);
+    }
+    table
 }
 
 /// Figures 7 to 12 of the paper, of these methods.
@@ -230,18 +241,20 @@ fn losses(results: &[MethodResult]) -> Result<Vec<Figure>> {
         if validation.len() == training.len() {
             panel = panel.with_series("validation", &validation);
         }
-        let plot = TrainingPlot::new().with_title(result.method.name()).with_panel(panel);
+        let plot = TrainingPlot::new().with_title(&result.name).with_panel(panel);
         figures.extend(plot.with_best_epoch(fold.best_epoch + 1).draw_panels()?);
     }
     Ok(figures)
 }
 
 fn bars(run: &Run, results: &[MethodResult]) -> Result<Figure> {
-    let found = |result: &MethodResult| {
-        let interval = accuracy(run, &result.contender().predictions())?;
-        Some((result.method.name(), interval))
-    };
-    let (names, found): (Vec<_>, Vec<_>) = results.iter().filter_map(found).unzip();
+    let (mut names, mut found) = (Vec::new(), Vec::new());
+    for result in results {
+        if let Some(interval) = accuracy(run, &result.contender().predictions()) {
+            names.push(result.name.as_str());
+            found.push(interval);
+        }
+    }
     let values: Vec<f64> = found.iter().map(|interval| interval.estimate).collect();
     let ends: Vec<(f64, f64)> = found.iter().map(|i| (i.lower, i.upper)).collect();
     let plot = BarPlot::new(&names).with_label("accuracy");

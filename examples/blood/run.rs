@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cells::{self, Cells},
-    cli::{NetworkChoice, Settings},
+    cli::{FeatureChoice, NetworkChoice, Settings},
     common::device::device,
     method::Method,
 };
@@ -115,6 +115,18 @@ impl Run {
         }
         let features = compute()?;
         Ok(self.frozen.get_or_init(|| features).clone())
+    }
+
+    /// What a method truly is in this run.
+    pub(crate) fn name(&self, method: Method) -> String {
+        let features = match self.settings.features {
+            FeatureChoice::Vgg if !method.is_network() => ", VGG's vectors",
+            _ => "",
+        };
+        match (method, &self.settings.weights) {
+            (Method::Vgg, None) => "VGG11/8, trained whole".to_owned(),
+            _ => format!("{}{features}", method.name()),
+        }
     }
 
     pub(crate) fn methods(&self) -> Vec<Method> {
