@@ -58,7 +58,7 @@
 //! | [`PatchDraw`], [`Turn`], [`Sampler`], [`Jitter`] | Samples cut from tiles, turned, mirrored |
 //! | [`Augment`], [`Border`] | Seeded random changes of image and mask |
 //! | [`Variant`], [`Derived`], [`LeakySplit`], [`Canny`] | Turned images and edges as samples, split before they are derived, or as one should not |
-//! | [`Reinhard`], [`Macenko`], [`ColorSpace`], [`ReinhardModel`], [`MacenkoModel`] | Stain normalization |
+//! | [`Reinhard`], [`Macenko`], [`ColorSpace`], [`ReinhardModel`], [`MacenkoModel`], [`StainModel`] | Stain normalization |
 //! | [`Dataset`], [`Example`], [`ImageFiles`], [`Preprocess`], [`Color`], [`Cached`], [`StoredFiles`] | Samples by index, from files, memory or a cache on disk |
 //! | [`Loader`], [`LoaderConfig`], [`Sampling`], [`OnError`], [`Skipped`], [`Batches`], [`Batch`] | Parallel loading whose order depends on the seed alone |
 //! | [`TileConfig`], [`TilePlan`], [`Tile`], [`Stitcher`], [`Piece`], [`Blend`], [`Parts`], [`PartWriter`] | Overlapping tiles of large images, and back again in bounded memory; what is done survives a kill |
@@ -109,5 +109,5 @@ pub use samples::{
 pub use split::{
     Fold, Fractions, Holdout, LeakySplit, Splitter, named_folds, read_split, write_split,
 };
-pub use stain::{ColorSpace, Macenko, MacenkoModel, Reinhard, ReinhardModel};
+pub use stain::{ColorSpace, Macenko, MacenkoModel, Reinhard, ReinhardModel, StainModel};
 pub use tiles::{Blend, PartWriter, Parts, Piece, Stitcher, Tile, TileConfig, TilePlan};

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use crate::{CellCrop, Dataset, DecodeConfig, Error, Example, Image, Resize, Result, SampleSet};
+use crate::{
+    CellCrop, Dataset, DecodeConfig, Error, Example, Image, Resize, Result, SampleSet, StainModel,
+};
 
 /// The planes of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub struct Preprocess {
     pub decode: DecodeConfig,
     /// The planes of the result. Gray images are best kept gray here, and made RGB by the loader.
     pub color: Color,
+    /// The stain that images get, before they are resized and, in [`ImageFiles`], before they are
+    /// cropped: background is a part of what it is measured by. None by default; images must be in color.
+    pub stain: Option<StainModel>,
     /// The size of the result; the file's own if not set.
     pub resize: Option<Resize>,
 }
@@ -76,6 +81,13 @@ impl Preprocess {
         self
     }
 
+    /// Sets the stain that images get.
+    #[must_use]
+    pub fn with_stain(mut self, stain: impl Into<StainModel>) -> Self {
+        self.stain = Some(stain.into());
+        self
+    }
+
     /// Sets the size and how it is reached.
     #[must_use]
     pub fn with_resize(mut self, resize: Resize) -> Self {
@@ -87,18 +99,31 @@ impl Preprocess {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, is no image, is damaged or too large.
+    /// If it cannot be read, is no image, is damaged or too large, or as [`apply`](Self::apply).
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.apply(Image::open_with(path, &self.decode)?)
+        let path = path.as_ref();
+        let image = Image::open_with(path, &self.decode)?;
+        self.apply(image).map_err(|error| Error::decode(path, error))
     }
 
     /// Converts an image that is decoded already.
     ///
     /// # Errors
     ///
-    /// If its channels cannot be converted.
+    /// If its channels cannot be converted, or it has no stain to normalize.
     pub fn apply(&self, image: Image) -> Result<Image> {
+        self.resized(self.recolored(image)?)
+    }
+
+    fn recolored(&self, image: Image) -> Result<Image> {
         let image = self.color.apply(image)?;
+        match &self.stain {
+            Some(stain) => stain.apply(&image),
+            None => Ok(image),
+        }
+    }
+
+    fn resized(&self, image: Image) -> Result<Image> {
         match &self.resize {
             Some(resize) => resize.apply(&image),
             None => Ok(image),
@@ -201,16 +226,18 @@ impl Dataset for ImageFiles {
             true => sample.read_with_mask(decode)?,
             false => (sample.read(decode)?, None),
         };
+        let of_file = |error: Error| Error::decode(&sample.path, error);
+        image = self.preprocess.recolored(image).map_err(of_file)?;
         if let Some(crop) = &self.crop {
             let Some(pixels) = mask else {
                 let reason = "no mask to crop by: leave the image out, or do not crop";
                 return Err(Error::decode(&sample.path, reason));
             };
             let cut = crop.apply(&image, &pixels);
-            let (cell, pixels) = cut.map_err(|error| Error::decode(&sample.path, error))?;
+            let (cell, pixels) = cut.map_err(of_file)?;
             (image, mask) = (cell, self.masks.then_some(pixels));
         }
-        let mut example = Example::new(self.preprocess.apply(image)?, sample.label);
+        let mut example = Example::new(self.preprocess.resized(image)?, sample.label);
         example.mask = match (mask, &self.preprocess.resize) {
             (Some(mask), Some(resize)) => Some(resize.apply_mask(&mask)?),
             (mask, _) => mask,

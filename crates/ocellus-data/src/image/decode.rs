@@ -205,7 +205,7 @@ fn open_bounded(path: &Path, max_bytes: u64) -> Result<(File, u64)> {
     let file = File::open(path).map_err(Error::io(path))?;
     let length = file.metadata().map_err(Error::io(path))?.len();
     if length > max_bytes {
-        return Err(too_long(path, max_bytes));
+        return Err(too_long(path, format!("the file has {length} bytes"), max_bytes));
     }
     Ok((file, length))
 }
@@ -215,17 +215,13 @@ fn read_rest(file: File, bytes: &mut Vec<u8>, path: &Path, max_bytes: u64) -> Re
     let most = max_bytes.saturating_add(1).saturating_sub(bytes.len() as u64);
     file.take(most).read_to_end(bytes).map_err(Error::io(path))?;
     match bytes.len() as u64 > max_bytes {
-        true => Err(too_long(path, max_bytes)),
+        true => Err(too_long(path, "the file goes on".to_owned(), max_bytes)),
         false => Ok(()),
     }
 }
 
-fn too_long(path: &Path, max_bytes: u64) -> Error {
-    Error::TooLarge {
-        path: path.to_owned(),
-        what: "the file is longer".to_owned(),
-        limit: format!("{max_bytes} bytes"),
-    }
+fn too_long(path: &Path, what: String, max_bytes: u64) -> Error {
+    Error::TooLarge { path: path.to_owned(), what, limit: format!("{max_bytes} bytes") }
 }
 
 /// The format by its first bytes.

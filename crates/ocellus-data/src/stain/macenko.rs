@@ -212,6 +212,25 @@ impl Macenko {
 saved_model!(MacenkoModel);
 
 impl MacenkoModel {
+    /// The stains of a smear of no laboratory: medians of what [`Macenko`] finds by default in 64
+    /// single cells of [`Smear`](crate::synthetic::Smear), 96×96 pixels, each from a slide of its own. A
+    /// target where no reference image is at hand, which nothing has to be learned for.
+    #[must_use]
+    pub fn smear() -> Self {
+        let Macenko { beta, alpha, light } = Macenko::default();
+        Self {
+            stains: [
+                [0.595_559_1, 0.775_178_9, 0.210_729_7],
+                [0.446_690_0, 0.675_750_1, 0.586_370_1],
+            ],
+            concentrations: [0.754, 0.307],
+            empty: [0.863, 0.840, 0.812],
+            beta,
+            alpha,
+            light,
+        }
+    }
+
     /// The image with the stains of the reference.
     ///
     /// # Errors

@@ -82,6 +82,15 @@ impl Reinhard {
 saved_model!(ReinhardModel);
 
 impl ReinhardModel {
+    /// The colors of a smear of no laboratory: medians of the means and deviations of 64 single cells
+    /// of [`Smear`](crate::synthetic::Smear), 96×96 pixels, each from a slide of its own. A target
+    /// where no reference image is at hand, which nothing has to be learned for.
+    #[must_use]
+    pub fn smear() -> Self {
+        let (mean, deviation) = ([-0.3652, -0.0370, 0.0035], [0.2794, 0.0912, 0.0059]);
+        Self { space: ColorSpace::LogCones, mean, deviation }
+    }
+
     /// The image with the colors of the reference.
     ///
     /// # Errors
