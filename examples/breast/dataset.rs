@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ocellus::data::{
-    Busi, CsvLabels, DatasetB, DecodeConfig, Image, ImageFolder, NearDuplicates, Resize, SampleSet,
-    synthetic::BMode,
+    Busi, Color, CsvLabels, Dataset as _, DatasetB, Image, ImageFiles, ImageFolder, NearDuplicates,
+    Preprocess, SampleSet, synthetic::BMode,
 };
-use rayon::prelude::*;
 
 use crate::{
     cli::{GroupBy, Settings},
-    common::progress,
+    loading,
 };
 
 /// Images of the network's size with what is known of them.
@@ -38,10 +37,7 @@ impl Dataset {
 
     /// "341 benign, 163 malignant"
     pub(crate) fn counts(&self) -> String {
-        let count = |class| self.labels.iter().filter(|&&l| l == class).count();
-        let parts: Vec<String> =
-            self.classes.iter().enumerate().map(|(i, c)| format!("{} {c}", count(i))).collect();
-        parts.join(", ")
+        loading::counts(&self.classes, &self.labels)
     }
 
     /// How many groups there are, and how many images share one.
@@ -64,16 +60,7 @@ pub(crate) fn open(settings: &Settings, size: usize) -> Result<Dataset> {
 fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
     let count = if settings.common.quick { 160 } else { 720 };
     let generator = BMode::new(size, size).with_seed(settings.common.seed);
-    let bar = progress::bar(count as u64, "synthetic ultrasound images");
-    let scans = (0..count)
-        .into_par_iter()
-        .map(|i| {
-            let scan = generator.example(i);
-            bar.inc(1);
-            scan
-        })
-        .collect::<ocellus::data::Result<Vec<_>>>()?;
-    bar.finish_and_clear();
+    let scans = loading::draw(count, "synthetic ultrasound images", |i| generator.example(i))?;
     let mut set = Dataset {
         name: format!("synthetic B-mode images, seed {}", settings.common.seed),
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
@@ -95,20 +82,13 @@ fn synthetic(settings: &Settings, size: usize) -> Result<Dataset> {
 
 fn read(path: &Path, settings: &Settings, size: usize) -> Result<Dataset> {
     let set = grouped(layout(path, settings.normal)?, settings.group_by)?;
-    let resize = Resize::new(size, size);
-    let decode = DecodeConfig::default();
-    let bar = progress::bar(set.len() as u64, "reading images");
-    let read: Vec<_> = set
-        .samples
-        .par_iter()
-        .map(|sample| -> ocellus::data::Result<_> {
-            bar.inc(1);
-            let image = resize.apply(&Image::open_with(&sample.path, &decode)?.to_gray()?)?;
-            let mask = sample.read_mask(&decode)?;
-            Ok((image, mask.map(|m| resize.apply_mask(&m)).transpose()?))
-        })
-        .collect();
-    bar.finish_and_clear();
+    let preprocess = Preprocess::new(size, size).with_color(Color::Gray);
+    let files = ImageFiles::new(set, preprocess).with_masks(true);
+    let mut loaded = loading::load(&files);
+    if settings.strict && !loaded.skipped.is_empty() {
+        return Err(loaded.skipped.remove(0).into());
+    }
+    let set = files.set();
     let groups = set.group_ids();
     let mut data = Dataset {
         name: path.display().to_string(),
@@ -119,35 +99,17 @@ fn read(path: &Path, settings: &Settings, size: usize) -> Result<Dataset> {
         images: Vec::new(),
         masks: Vec::new(),
         fingerprint: set.fingerprint()?.sha256,
-        skipped: Vec::new(),
+        skipped: loaded.skipped.iter().map(ToString::to_string).collect(),
     };
-    for ((sample, group), read) in set.samples.iter().zip(groups).zip(read) {
-        match read {
-            Ok((image, mask)) => {
-                data.files.push(set.relative(&sample.path));
-                data.labels.push(sample.label);
-                data.groups.push(group);
-                data.images.push(image);
-                data.masks.push(mask);
-            }
-            Err(error) if settings.strict => return Err(error.into()),
-            Err(error) => data.skipped.push(error.to_string()),
-        }
+    for (index, example) in loaded.kept.into_iter().zip(loaded.examples) {
+        data.files.push(files.name(index));
+        data.labels.push(example.label);
+        data.groups.push(groups[index]);
+        data.images.push(example.image);
+        data.masks.push(example.mask);
     }
-    report_skipped(&data)?;
+    loading::report_skipped(&data.name, &data.classes, &data.labels, &data.skipped)?;
     Ok(data)
-}
-
-fn report_skipped(data: &Dataset) -> Result<()> {
-    for reason in &data.skipped {
-        eprintln!("skipped: {reason}");
-    }
-    for (class, name) in data.classes.iter().enumerate() {
-        if !data.labels.contains(&class) {
-            bail!("no readable image of class {name} is left in {}", data.name)
-        }
-    }
-    Ok(())
 }
 
 /// Tells the layout from what is there.

@@ -14,6 +14,8 @@ mod explain;
 mod fitting;
 #[path = "../common/image_files.rs"]
 mod image_files;
+#[path = "../common/loading.rs"]
+mod loading;
 mod localization;
 mod maps;
 mod predict;
