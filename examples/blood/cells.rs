@@ -1,15 +1,21 @@
 //! The images of a run: read from folders, or drawn.
 
-use std::path::{Path, PathBuf};
+use std::{collections::HashMap, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ocellus::data::{
-    AllIdb, BallTaleqani, Bccd, Busi, CNmc, CellFinder, DecodeConfig, Image, ImageFolder, MmSegpc,
-    Resize, SampleSet, SnAm, synthetic::Smear,
-};
-use rayon::prelude::*;
+use ocellus::data::{Example, Image, SampleSet, StoredFiles, synthetic::Smear};
 
-use crate::{cli::Settings, common::progress};
+use crate::{
+    cli::Settings,
+    common::loading::{self, Loaded},
+    image_settings::{self, ImageSettings},
+    layout,
+    preparation::Preparation,
+    sources::{self, Contrast},
+};
+
+/// The most bytes of all that `--cache` keeps.
+const CACHE: u64 = 8 << 30;
 
 /// Square images in color with what is known of them.
 pub(crate) struct Cells {
@@ -21,6 +27,10 @@ pub(crate) struct Cells {
     pub(crate) groups: Vec<usize>,
     pub(crate) images: Vec<Image>,
     pub(crate) fingerprint: String,
+    /// What was done to every image.
+    pub(crate) preparation: Preparation,
+    /// How sources without a common class differ in color.
+    pub(crate) contrasts: Vec<Contrast>,
     /// Files that could not be read, with the reason.
     pub(crate) skipped: Vec<String>,
 }
@@ -32,9 +42,12 @@ impl Cells {
 
     /// "66 healthy, 130 leukemic"
     pub(crate) fn counts(&self) -> String {
-        let count = |class| self.labels.iter().filter(|&&label| label == class).count();
-        let parts = self.classes.iter().enumerate().map(|(i, name)| format!("{} {name}", count(i)));
-        parts.collect::<Vec<_>>().join(", ")
+        loading::counts(&self.classes, &self.labels)
+    }
+
+    /// What a reader of the scores must know of the sources.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.contrasts.iter().filter_map(|contrast| contrast.warning.as_deref())
     }
 
     /// How many groups there are.
@@ -45,12 +58,19 @@ impl Cells {
 
 /// Opens the folders of `--data` as one set, or draws cells of `side`².
 pub(crate) fn open(settings: &Settings, folders: &[PathBuf], side: usize) -> Result<Cells> {
+    let preparation = Preparation::new(&settings.images, side)?;
     if folders.is_empty() {
-        return drawn(settings, side);
+        return drawn(settings, preparation);
     }
-    let read =
-        |folder: &PathBuf| layout(folder).with_context(|| format!("--data {}", folder.display()));
+    let ImageSettings { layout, crop, .. } = settings.images;
+    let read = |folder: &PathBuf| {
+        layout::read(folder, layout, crop).with_context(|| format!("--data {}", folder.display()))
+    };
     let mut sets = folders.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let of_set = |(source, set): (usize, &SampleSet)| {
+        set.samples.iter().map(|sample| (sample.path.clone(), source)).collect::<Vec<_>>()
+    };
+    let source_of: HashMap<PathBuf, usize> = sets.iter().enumerate().flat_map(of_set).collect();
     let mut set = match sets.len() {
         1 => sets.remove(0),
         _ => SampleSet::of_sources("", sets)?,
@@ -59,23 +79,28 @@ pub(crate) fn open(settings: &Settings, folders: &[PathBuf], side: usize) -> Res
         let names: Vec<&str> = settings.classes.iter().map(String::as_str).collect();
         set = set.with_classes(&names)?;
     }
+    if let [class] = &set.classes[..] {
+        bail!(
+            "--data {}: all {} images are of one class, {class}; give a folder of another class too, \
+             with a second --data",
+            folders[0].display(),
+            set.len()
+        )
+    }
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    from_files(&set, names.join(" and "), side)
+    let paths: Vec<PathBuf> = set.samples.iter().map(|sample| sample.path.clone()).collect();
+    let (mut cells, kept) = from_files(set, names.join(" and "), settings, preparation)?;
+    let of: Vec<usize> = kept.iter().map(|&index| source_of[&paths[index]]).collect();
+    cells.contrasts = sources::contrasts(&names, &of, &cells.labels, &cells.images);
+    cells.warnings().for_each(|warning| eprintln!("warning: {warning}"));
+    Ok(cells)
 }
 
-fn drawn(settings: &Settings, side: usize) -> Result<Cells> {
+fn drawn(settings: &Settings, preparation: Preparation) -> Result<Cells> {
     let count = if settings.common.quick { 96 } else { 400 };
-    let smear = Smear::new(side).with_seed(settings.common.seed);
-    let bar = progress::bar(count as u64, "synthetic cells");
-    let examples = (0..count)
-        .into_par_iter()
-        .map(|index| {
-            let example = smear.example(index);
-            bar.inc(1);
-            example
-        })
-        .collect::<ocellus::data::Result<Vec<_>>>()?;
-    bar.finish_and_clear();
+    let smear = Smear::new(preparation.side).with_seed(settings.common.seed);
+    let cell = |index| Ok(Example::new(preparation.drawn(&smear, index)?, smear.label(index)));
+    let examples = loading::draw(count, "synthetic cells", cell)?;
     Ok(Cells {
         name: format!("synthetic cells, seed {}", settings.common.seed),
         classes: smear.classes(),
@@ -84,74 +109,41 @@ fn drawn(settings: &Settings, side: usize) -> Result<Cells> {
         groups: (0..count).map(|index| smear.slide(index)).collect(),
         images: examples.into_iter().map(|example| example.image).collect(),
         fingerprint: format!("{smear:?} {count}"),
+        preparation,
+        contrasts: Vec::new(),
         skipped: Vec::new(),
     })
 }
 
-fn from_files(set: &SampleSet, name: String, side: usize) -> Result<Cells> {
-    let (resize, decode) = (Resize::new(side, side), DecodeConfig::default());
-    let bar = progress::bar(set.len() as u64, "reading images");
-    let read = |sample: &ocellus::data::Sample| -> ocellus::data::Result<Image> {
-        let image = resize.apply(&sample.read(&decode)?.to_rgb()?);
-        bar.inc(1);
-        image
+/// The images of a set, and the places of those that could be read.
+fn from_files(
+    set: SampleSet,
+    name: String,
+    settings: &Settings,
+    preparation: Preparation,
+) -> Result<(Cells, Vec<usize>)> {
+    let files = preparation.files(set, settings.images.decode()?);
+    let (set, groups) = (files.set().clone(), files.set().group_ids());
+    let Loaded { kept, examples, skipped } = match &settings.images.cache {
+        Some(folder) => {
+            let stored = StoredFiles::new(files, folder, CACHE);
+            let stored = stored.with_context(|| format!("--cache {}", folder.display()))?;
+            loading::load(&stored)
+        }
+        None => loading::load(&files),
     };
-    let images: Vec<_> = set.samples.par_iter().map(read).collect();
-    bar.finish_and_clear();
-    let mut cells = Cells {
+    let cells = Cells {
         name,
         classes: set.classes.clone(),
-        files: Vec::new(),
-        labels: Vec::new(),
-        groups: Vec::new(),
-        images: Vec::new(),
+        files: kept.iter().map(|&index| set.name(&set.samples[index])).collect(),
+        labels: examples.iter().map(|example| example.label).collect(),
+        groups: kept.iter().map(|&index| groups[index]).collect(),
+        images: examples.into_iter().map(|example| example.image).collect(),
         fingerprint: set.fingerprint()?.sha256,
-        skipped: Vec::new(),
+        preparation,
+        contrasts: Vec::new(),
+        skipped: skipped.iter().map(image_settings::explained).collect(),
     };
-    for ((sample, group), image) in set.samples.iter().zip(set.group_ids()).zip(images) {
-        match image {
-            Ok(image) => {
-                cells.files.push(set.name(sample));
-                cells.labels.push(sample.label);
-                cells.groups.push(group);
-                cells.images.push(image);
-            }
-            Err(error) => {
-                eprintln!("skipped: {error}");
-                cells.skipped.push(error.to_string());
-            }
-        }
-    }
-    for (class, name) in cells.classes.iter().enumerate() {
-        if !cells.labels.contains(&class) {
-            bail!("no readable image of class {name} is left in {}", cells.name)
-        }
-    }
-    Ok(cells)
-}
-
-/// Tells the layout from what is there.
-fn layout(root: &Path) -> Result<SampleSet> {
-    if !root.is_dir() {
-        bail!("it is no folder")
-    }
-    type Reader = fn(&Path) -> ocellus::data::Result<SampleSet>;
-    let readers: [(&str, Reader); 8] = [
-        ("C-NMC", |root| CNmc::new(root).read()),
-        ("SN-AM", |root| SnAm::new(root).read()),
-        ("BCCD", |root| Bccd::new(root).read()),
-        ("ALL-IDB", |root| AllIdb::new(root).read()),
-        ("B-ALL (Taleqani)", |root| BallTaleqani::new(root).read()),
-        ("SegPC", |root| CellFinder::default().find(&MmSegpc::new(root).read()?)),
-        ("BUSI", |root| Busi::new(root).read()),
-        ("a folder a class", |root| ImageFolder::open(root)),
-    ];
-    let mut reasons = Vec::new();
-    for (name, reader) in readers {
-        match reader(root) {
-            Ok(set) => return Ok(set),
-            Err(error) => reasons.push(format!("as {name}: {error}")),
-        }
-    }
-    bail!("it has no layout that this program knows:\n  {}", reasons.join("\n  "))
+    loading::report_skipped(&cells.name, &cells.classes, &cells.labels, &cells.skipped)?;
+    Ok((cells, kept))
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     common::{common_settings::CommonSettings, training_settings::TrainingSettings},
+    image_settings::ImageSettings,
     method::Method,
 };
 
@@ -41,6 +42,9 @@ pub(crate) enum Command {
         /// The folder that `train` wrote.
         #[arg(long)]
         model: PathBuf,
+        /// Masks with the images' names, for a model of images that were cropped.
+        #[arg(long, value_name = "DIR")]
+        masks: Option<PathBuf>,
         /// Images, or folders of images.
         #[arg(required = true)]
         images: Vec<PathBuf>,
@@ -53,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) common: CommonSettings,
     #[command(flatten)]
     pub(crate) training: TrainingSettings,
+    #[command(flatten)]
+    pub(crate) images: ImageSettings,
     /// Images: ALL-IDB, SN-AM, C-NMC, BCCD, Taleqani's B-ALL, `SegPC`, BUSI, or a folder a class.
     /// Synthetic where absent. Repeated, several sources are one set, but for `table3`.
     #[arg(long, global = true, value_name = "DIR")]

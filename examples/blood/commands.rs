@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use ocellus::data::{DecodeConfig, Image, Resize};
+use anyhow::{Context, Result, anyhow, bail};
+use ocellus::data::DecodeConfig;
 use serde::Serialize;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     common::{files, image_files::image_files},
     compare::{self, MethodResult},
     compared::predictions,
-    fitting,
+    fitting, image_settings,
     method::Method,
     report,
     run::Run,
@@ -73,7 +73,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
     let mut card = Card {
         method,
         classes: run.cells.classes.clone(),
-        side: run.side(),
+        preparation: run.cells.preparation.clone(),
         dcnn: (method == Method::Dcnn).then(|| run.dcnn.clone()),
         pixels: None,
         vgg: (settings.weights.is_some(), run.vgg_side()),
@@ -114,12 +114,19 @@ struct Line<'a> {
 }
 
 /// Classifies each image; what cannot be read is named, and makes the exit code 1 at the end.
-pub(crate) fn predict(model: &Path, inputs: &[PathBuf]) -> Result<()> {
+pub(crate) fn predict(
+    settings: &Settings,
+    model: &Path,
+    inputs: &[PathBuf],
+    masks: Option<&Path>,
+) -> Result<()> {
     let predictor = Predictor::open(model)?;
+    require_own_preparation(settings, &predictor.card, masks)?;
+    let decode = settings.images.decode()?;
     let images = image_files(inputs)?;
     let mut failed = 0;
     for file in &images {
-        match one(&predictor, file) {
+        match one(&predictor, file, masks, decode) {
             Ok(line) => println!("{line}"),
             Err(error) => {
                 failed += 1;
@@ -133,10 +140,35 @@ pub(crate) fn predict(model: &Path, inputs: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn one(predictor: &Predictor, file: &Path) -> Result<String> {
+/// A model's images are prepared as its card says, and in no other way.
+fn require_own_preparation(settings: &Settings, card: &Card, masks: Option<&Path>) -> Result<()> {
+    if settings.images.stain.is_some() || settings.images.crop.is_some() {
+        bail!("images are prepared as the model's card says: leave --stain and --crop out")
+    }
+    match (card.preparation.crop, masks) {
+        (Some(crop), None) => bail!(
+            "the model has seen images cropped to the {}: give --masks DIR, with a mask of each image's name",
+            crop.name()
+        ),
+        (None, Some(masks)) => {
+            bail!("--masks {}: the model has seen whole images; leave it out", masks.display())
+        }
+        (_, Some(masks)) if !masks.is_dir() => {
+            bail!("--masks {}: it is no folder", masks.display())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn one(
+    predictor: &Predictor,
+    file: &Path,
+    masks: Option<&Path>,
+    decode: DecodeConfig,
+) -> Result<String> {
     let card = &predictor.card;
-    let image = Image::open_with(file, &DecodeConfig::default())?.to_rgb()?;
-    let image = Resize::new(card.side, card.side).apply(&image)?;
+    let image = card.preparation.file(file, masks, decode);
+    let image = image.map_err(|error| anyhow!(image_settings::explained(&error)))?;
     let probabilities = predictor.probabilities(&image)?;
     let best =
         (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));

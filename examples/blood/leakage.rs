@@ -69,6 +69,8 @@ fn of_derived<D: Dataset>(cells: &Cells, derived: &Derived<D>) -> Result<Cells> 
         groups: Vec::new(),
         images: Vec::new(),
         fingerprint: format!("{} {:?}", cells.fingerprint, Variant::PAPER),
+        preparation: cells.preparation.clone(),
+        contrasts: cells.contrasts.clone(),
         skipped: cells.skipped.clone(),
     };
     for index in 0..derived.len() {
@@ -111,9 +113,15 @@ fn write(run: &Run, apart: &[MethodResult], torn: &[MethodResult], leaked: f64) 
         ]);
         rows.push(json!({"method": name, "apart": first.estimate, "torn": second.estimate}));
     }
-    let record = json!({"leaked": leaked, "data": run.cells.name, "rows": rows});
+    let record = json!({
+        "leaked": leaked,
+        "data": run.cells.name,
+        "preparation": run.cells.preparation,
+        "sources": run.cells.contrasts,
+        "rows": rows,
+    });
     files::write(run.out.join("results.json"), serde_json::to_vec_pretty(&record)?)?;
-    let report = Report::new("Blood-cancer cells: what leaks")
+    let mut report = Report::new("Blood-cancer cells: what leaks")
         .with_summary(format!(
             "Each image, its copy turned by 90° and its edges: {} in all. Apart: what is derived from \
              an image stays in its fold. Torn: derived first and split then, so that {percent:.0} % of \
@@ -125,6 +133,9 @@ fn write(run: &Run, apart: &[MethodResult], torn: &[MethodResult], leaked: f64) 
         .with_seeds([("everything", run.settings.common.seed)])
         .with_data([("images", run.cells.name.clone()), ("classes", run.cells.counts())])
         .with_run(&record)?;
+    for warning in run.cells.warnings() {
+        report = report.with_warning(warning);
+    }
     let file = run.out.join("report.html");
     report.save(&file)?;
     println!("report: {}", file.display());

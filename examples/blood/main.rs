@@ -11,6 +11,7 @@ mod common {
     pub(crate) mod device;
     pub(crate) mod files;
     pub(crate) mod image_files;
+    pub(crate) mod loading;
     pub(crate) mod outcome;
     pub(crate) mod progress;
     pub(crate) mod published;
@@ -20,13 +21,17 @@ mod compare;
 #[path = "../compared/mod.rs"]
 mod compared;
 mod fitting;
+mod image_settings;
 mod input;
+mod layout;
 mod leakage;
 mod method;
 mod network;
+mod preparation;
 mod report;
 mod run;
 mod saved;
+mod sources;
 mod views;
 
 use std::process::ExitCode;
@@ -49,7 +54,9 @@ fn main() -> ExitCode {
         Some(Command::Table3) => commands::table_3(&settings),
         Some(Command::Leakage) => leakage::leakage(&settings),
         Some(Command::Train) => commands::train(&settings),
-        Some(Command::Predict { model, images }) => commands::predict(&model, &images),
+        Some(Command::Predict { model, images, masks }) => {
+            commands::predict(&settings, &model, &images, masks.as_deref())
+        }
     };
     common::outcome::exit_code(outcome)
 }

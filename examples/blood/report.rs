@@ -32,6 +32,7 @@ pub(crate) fn write(run: &Run, results: &[MethodResult], title: &str) -> Result<
     });
     println!("images: {} ({}), positive class: {}", run.cells.name, run.cells.counts(), positive.1);
     println!("{}", contender::lines(&contenders, positive.0));
+    run.cells.warnings().for_each(|warning| println!("warning: {warning}"));
     for (result, contender) in results.iter().zip(&contenders) {
         let table = predictions::to_csv(&contender.predictions(), &run.cells.classes, positive.0)?;
         let file = run.out.join(format!("predictions-{}.csv", result.method.slug()));
@@ -44,7 +45,8 @@ pub(crate) fn write(run: &Run, results: &[MethodResult], title: &str) -> Result<
         "network": format!("{:?}", run.dcnn),
         "protocol": format!("{:?}", run.protocol),
         "data": {"name": run.cells.name, "fingerprint": run.cells.fingerprint, "classes": run.cells.counts(),
-                 "groups": run.cells.group_count(), "skipped": run.cells.skipped},
+                 "groups": run.cells.group_count(), "skipped": run.cells.skipped,
+                 "preparation": run.cells.preparation, "sources": run.cells.contrasts},
         "positive_class": positive.1,
         "rows": rows,
         "comparisons": comparisons,
@@ -106,6 +108,9 @@ fn html(
         .with_summary(intervals::headline(proposed, &run.cells.groups, positive, seed))
         .with_warning("Research software: no medical device, not for diagnosis.")
         .with_section(table_section(run, results)?);
+    for warning in run.cells.warnings() {
+        report = report.with_warning(warning);
+    }
     if !comparisons.is_empty() {
         report = report.with_section(paired_tests::section(comparisons)?);
     }
@@ -124,63 +129,77 @@ fn html(
             ("images", run.cells.name.clone()),
             ("classes", run.cells.counts()),
             ("groups", run.cells.group_count().to_string()),
+            ("prepared", run.cells.preparation.summary()),
             ("fingerprint", run.cells.fingerprint.clone()),
             ("skipped", run.cells.skipped.len().to_string()),
         ]))
 }
 
 fn table_section(run: &Run, results: &[MethodResult]) -> Result<Section> {
-    let mut headers = vec!["Method", "Accuracy [95 %]", "Paper's"];
-    headers.extend(Figures::NAMES);
-    let mut table = Table::new(&headers).with_caption(format!(
-        "Mean ± deviation of the folds; positive class: {}. Accuracy: all images together, with a \
-         bootstrap interval over groups.",
-        run.positive().1
-    ));
+    let mut table =
+        Table::new(&["Method", "Accuracy [95 %]", "Paper's", "Parameters", "Fit, s", "Score, s"])
+            .with_caption(
+                "All images together, with bootstrap intervals over groups. Means of the folds: numbers \
+                 that were learned, seconds to fit with the choice of settings, and to score a fold.",
+            );
     for result in results {
-        let contender = result.contender();
-        let accuracy = accuracy(run, &contender.predictions());
+        let accuracy = accuracy(run, &result.contender().predictions());
         let published = result.method.published().map(|row| row.accuracy / 100.);
-        let mut cells = vec![
-            Cell::from(contender.name.as_str()),
-            accuracy.map_or_else(Cell::missing, |i| Cell::from(format!("{i:.3}").as_str())),
+        let parameters = result.mean(|fold| fold.parameters as f64).round() as usize;
+        table = table.with_row([
+            Cell::from(result.name.as_str()),
+            accuracy
+                .map_or_else(Cell::missing, |i| Cell::interval(i.estimate, i.lower, i.upper, 3)),
             published.map_or_else(Cell::missing, |value| Cell::number(value, 3)),
-        ];
-        let column = |column| match contender.spread(column, run.positive().0) {
-            Some((mean, spread)) => Cell::spread(mean, spread, 3),
-            None => Cell::missing(),
-        };
-        cells.extend((0..Figures::NAMES.len()).map(column));
-        table = table.with_row(cells);
+            Cell::from(grouped_digits(parameters).as_str()),
+            Cell::number(result.mean(|fold| fold.fit_seconds), 2),
+            Cell::number(result.mean(|fold| fold.score_seconds), 3),
+        ]);
     }
-    for column in 3..3 + Figures::NAMES.len() {
-        table = table.with_best(column, Best::Highest);
-    }
+    let table = table.with_best(1, Best::Highest);
     let contenders: Vec<Contender> = results.iter().map(MethodResult::contender).collect();
-    let mut section = Section::new("Table 2").with_table(table)?.with_table(cost(results))?.with_text(
-        "The paper's figures are of another set (leukemia against myeloma, the images not public), \
-         split after its augmentation: context, not a comparison.",
-    );
+    let mut section = Section::new("Table 2")
+        .with_table(table)?
+        .with_text(
+            "The paper's figures are of another set (leukemia against myeloma, the images not public), \
+             split after its augmentation: context, not a comparison.",
+        )
+        .with_table(of_folds(run, &contenders))?
+        .with_table(chosen(results))?;
     if let Some(text) = intervals::of_folds(&contenders, run.positive().0) {
         section = section.with_text(text);
     }
     Ok(section)
 }
 
-/// What each method takes, and what was chosen for it.
-fn cost(results: &[MethodResult]) -> Table {
-    let mut table = Table::new(&["Method", "Parameters", "Fit, s", "Score, s", "Chosen, fold by fold"])
-        .with_caption("Means of the folds: numbers that were learned, seconds to fit with the choice of settings, and seconds to score a fold.");
+/// What is measured on each fold; the accuracy of all stands in the table above.
+fn of_folds(run: &Run, contenders: &[Contender]) -> Table {
+    let shown = || Figures::NAMES.iter().enumerate().filter(|(_, name)| **name != "Accuracy");
+    let headers: Vec<&str> =
+        std::iter::once("Method").chain(shown().map(|(_, name)| *name)).collect();
+    let mut table = Table::new(&headers).with_caption(format!(
+        "Mean ± deviation of the folds; positive class: {}.",
+        run.positive().1
+    ));
+    for contender in contenders {
+        let figure = |(column, _)| match contender.spread(column, run.positive().0) {
+            Some((mean, spread)) => Cell::spread(mean, spread, 3),
+            None => Cell::missing(),
+        };
+        let name = Cell::from(contender.name.as_str());
+        table = table.with_row(std::iter::once(name).chain(shown().map(figure)));
+    }
+    (1..headers.len()).fold(table, |table, column| table.with_best(column, Best::Highest))
+}
+
+/// The settings that inner folds chose.
+fn chosen(results: &[MethodResult]) -> Table {
+    let mut table = Table::new(&["Method", "Chosen, fold by fold"])
+        .with_caption("Settings and epochs, chosen on inner folds.");
     for result in results {
-        let parameters = result.mean(|fold| fold.parameters as f64).round() as usize;
         let chosen: Vec<&str> = result.folds.iter().map(|fold| fold.chosen.as_str()).collect();
-        table = table.with_row([
-            Cell::from(result.name.as_str()),
-            Cell::from(grouped_digits(parameters).as_str()),
-            Cell::number(result.mean(|fold| fold.fit_seconds), 2),
-            Cell::number(result.mean(|fold| fold.score_seconds), 3),
-            Cell::from(chosen.join("; ").as_str()),
-        ]);
+        let name = Cell::from(result.name.as_str());
+        table = table.with_row([name, Cell::from(chosen.join("; ").as_str())]);
     }
     table
 }

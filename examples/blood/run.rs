@@ -93,8 +93,8 @@ impl Run {
         let Settings { common, features, weights, .. } = &self.settings;
         let (seed, epochs) = (common.seed, common.epochs);
         format!(
-            "{} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
-            self.cells.fingerprint, self.dcnn, self.protocol, self.pixels
+            "{} {:?} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
+            self.cells.fingerprint, self.cells.preparation, self.dcnn, self.protocol, self.pixels
         )
     }
 

@@ -13,15 +13,18 @@ use ocellus::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{classical, common::files, method::Method, network::Network, views::Views};
+use crate::{
+    classical, common::files, method::Method, network::Network, preparation::Preparation,
+    views::Views,
+};
 
 /// What a saved model needs to be used again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Card {
     pub(crate) method: Method,
     pub(crate) classes: Vec<String>,
-    /// Height and width that images get first.
-    pub(crate) side: usize,
+    /// What was done to every image that it has seen.
+    pub(crate) preparation: Preparation,
     /// Of the small network.
     pub(crate) dcnn: Option<DcnnConfig>,
     pub(crate) pixels: Option<PixelSelectionModel>,
