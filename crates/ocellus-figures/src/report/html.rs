@@ -31,7 +31,7 @@ th:first-child, td:first-child { min-width: 7.5rem; }
 th, td { padding: .38rem .8rem .38rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 thead th { border-bottom-width: 2px; vertical-align: bottom; }
-.n { text-align: right; padding-left: .8rem; white-space: nowrap; }
+.n { text-align: right; padding-left: .4rem; white-space: nowrap; }
 td strong { background: var(--best); padding: .05rem .3rem; margin: 0 -.3rem;
   border-radius: 4px; }
 .pairs th { font-weight: 500; color: var(--muted); white-space: nowrap; }
