@@ -50,6 +50,16 @@ impl Cells {
         self.contrasts.iter().filter_map(|contrast| contrast.warning.as_deref())
     }
 
+    /// What a split that cannot be made is of.
+    pub(crate) fn unsplit(&self) -> String {
+        format!(
+            "the images ({}, in {} groups that nothing may part) are too few for these folds and the inner \
+             images of each: give more images, or fewer --folds",
+            self.counts(),
+            self.group_count()
+        )
+    }
+
     /// How many groups there are.
     pub(crate) fn group_count(&self) -> usize {
         self.groups.iter().collect::<std::collections::BTreeSet<_>>().len()

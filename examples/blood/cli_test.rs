@@ -108,7 +108,7 @@ fn names_what_is_wrong_with_its_input() {
     assert!(said.contains("cll"), "{said}");
     assert!(fails(&["table3"]).contains("--data"));
     let said = fails(&["table2", "--data", text(&data), "--folds", "9", "--methods", "tree"]);
-    assert!(said.contains('9') || said.contains("folds"), "{said}");
+    assert!(said.contains("9 folds of 8 groups") && said.contains("fewer --folds"), "{said}");
     assert!(fails(&["predict", "--model", text(&missing), text(&data)]).contains("card.json"));
     cells(&data, 16);
     let weights = place.path().join("weights.safetensors");
@@ -365,10 +365,28 @@ fn data_that_nothing_can_be_learned_of_are_errors() {
     Image::filled(1, 9, 9, 0.5).unwrap().save_png(&gray).unwrap();
     let said = run(&["--stain", "macenko", "--stain-reference", text(&gray)]);
     assert!(said.contains("gray.png") && said.contains("background"), "{said}");
+    // Images that are all the same: nothing is learned of them, or they are named.
+    let same = place.path().join("same");
+    for (class, index) in (0..24).map(|i| (["a", "b"][i % 2], i)) {
+        fs::create_dir_all(same.join(class)).unwrap();
+        let image = Image::filled(3, 40, 40, 0.5).unwrap();
+        image.save_png(same.join(class).join(format!("{index}.png"))).unwrap();
+    }
+    let out = place.path().join("out");
+    let constant =
+        ["table2", "--data", text(&same), "--quick", "--folds", "2", "--out", text(&out)];
+    let said = fails(&[&constant[..], &["--methods", "naive-bayes"]].concat());
+    assert!(said.contains("Naive Bayes (fold 1/2)") && said.contains("drop constant"), "{said}");
+    let rest = ["--methods", "svm,tree,forest,dcnn", "--pixels", "64"];
+    succeeds("blood", &[&constant[..], &rest].concat());
+    for row in results(&out)["rows"].as_array().unwrap() {
+        assert_eq!(row["pooled"]["auroc"], 0.5, "{row}");
+    }
     // One image of a class: it is in one fold, and the others have none.
     for extra in data.join("plasma").read_dir().unwrap().skip(1) {
         fs::remove_file(extra.unwrap().path()).unwrap();
     }
     let said = run(&["--methods", "tree"]);
-    assert!(said.contains("class"), "{said}");
+    assert!(said.contains("12 lymphoblast, 1 plasma") && said.contains("fewer --folds"), "{said}");
+    assert!(said.contains("class 1 is missing"), "{said}");
 }

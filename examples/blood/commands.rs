@@ -15,15 +15,19 @@ use crate::{
     fitting, image_settings,
     method::Method,
     report,
-    run::Run,
+    run::{Run, Split},
     saved::{self, Card, Predictor},
 };
 
 /// With no command, and `table2`: all methods on the same folds.
 pub(crate) fn table_2(settings: &Settings, name: &str) -> Result<()> {
     let run = Run::open(settings, name)?;
-    let results = compare::compare(&run, &run.splits()?)?;
+    let results = compare::compare(&run, &splits(&run)?)?;
     report::write(&run, &results, "Blood-cancer cells: Table 2")
+}
+
+fn splits(run: &Run) -> Result<Vec<Split>> {
+    run.splits().with_context(|| run.cells.unsplit())
 }
 
 /// The network on each folder by itself.
@@ -41,7 +45,7 @@ pub(crate) fn table_3(settings: &Settings) -> Result<()> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let out = out.join(format!("{}-{name}", n + 1));
         let run = Run::of_folders(&settings, std::slice::from_ref(folder), &out)?;
-        let results = compare::compare(&run, &run.splits()?)?;
+        let results = compare::compare(&run, &splits(&run)?)?;
         report::write(&run, &results, &format!("Blood-cancer cells: {name}"))?;
         lines.extend(results.iter().map(|result| line(&run, result, &name)));
     }
@@ -69,7 +73,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
     let run = Run::open(settings, "blood-train")?;
     let file = saved::file(&run.out, method);
     settings.training.require_new(&file)?;
-    let split = run.holdout()?;
+    let split = run.holdout().with_context(|| run.cells.unsplit())?;
     let mut card = Card {
         method,
         classes: run.cells.classes.clone(),

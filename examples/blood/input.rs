@@ -1,6 +1,8 @@
 //! What a network computes logits of: images, or what its frozen layers say of them.
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use ocellus::{
     blood::{FrozenVgg, PixelSelection, TransferConfig},
     candle::{DType, Tensor},
@@ -88,9 +90,7 @@ fn vgg(run: &Run) -> Result<(Network, Input)> {
         return Ok((network, Input::Images(views.augmented(run.settings.common.seed))));
     }
     let features = run.frozen(|| {
-        passed(&views, run.cells.len(), "layers of VGG16", |x| {
-            network.features(x)?.context("VGG has features")
-        })
+        passed(run, &views, "layers of VGG16", |x| network.features(x)?.context("VGG has features"))
     })?;
     Ok((network, Input::Features(features)))
 }
@@ -114,21 +114,32 @@ pub(crate) fn vectors(run: &Run) -> Result<Tensor> {
         network::load_vgg(&params, file)?;
     }
     let views = Views::new(&run.cells.images, (run.side(), false), &run.device)?;
-    passed(&views, run.cells.len(), "vectors of VGG16", |x| Ok(vgg.vectors(x)?))
+    passed(run, &views, "vectors of VGG16", |x| Ok(vgg.vectors(x)?))
 }
 
 /// What frozen layers say of all images.
 fn passed(
+    run: &Run,
     views: &Views,
-    count: usize,
     what: &str,
     layers: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    let bar = progress::bar(count as u64, what);
-    let all: Vec<usize> = (0..count).collect();
+    let bar = progress::bar(run.cells.len() as u64, what);
+    let all: Vec<usize> = (0..run.cells.len()).collect();
     let mut parts = Vec::new();
     for chunk in all.chunks(CHUNK) {
-        parts.push(layers(&views.plain(chunk)?)?);
+        let part = layers(&views.plain(chunk)?)?;
+        for (&index, row) in chunk.iter().zip(part.flatten_from(1)?.to_vec2::<f32>()?) {
+            if let Some(value) = row.iter().find(|value| !value.is_finite()) {
+                let file = &run.cells.files[index];
+                let weights = run.settings.weights.as_deref().unwrap_or(Path::new("drawn"));
+                bail!(
+                    "{what} give {value} for {file}: the weights are damaged ({})",
+                    weights.display()
+                )
+            }
+        }
+        parts.push(part);
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();

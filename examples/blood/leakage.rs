@@ -1,6 +1,6 @@
 //! What it does to the scores to derive images first and split them then, as the paper did.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ocellus::{
     data::{Dataset, Derived, Example, Fractions, LeakySplit, Splitter, Variant},
     figures::{Cell, Report, Section, Table},
@@ -48,7 +48,7 @@ pub(crate) fn leakage(settings: &Settings) -> Result<()> {
     let torn = torn.iter().map(|split| inner(&cells, split, settings.common.seed));
     let torn = torn.collect::<Result<Vec<_>>>()?;
     run.cells = cells;
-    let apart = run.splits()?;
+    let apart = run.splits().with_context(|| run.cells.unsplit())?;
     let mut results = Vec::new();
     for (name, splits) in [("apart", &apart), ("torn", &torn)] {
         run.out = out.join(name);
