@@ -82,10 +82,10 @@ fn single(
     run(x, kernel, |x| composed(x, &target, weight.as_ref(), reduction))
 }
 
-struct BinaryCrossEntropy {
-    target: Tensor,
-    weight: Option<Tensor>,
-    reduction: Reduction,
+pub(crate) struct BinaryCrossEntropy {
+    pub(crate) target: Tensor,
+    pub(crate) weight: Option<Tensor>,
+    pub(crate) reduction: Reduction,
 }
 
 impl BinaryCrossEntropy {

@@ -6,7 +6,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use crate::cpu::{Float, dispatch, view, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::parallel::{GRAIN, filled};
 use crate::run::require_float;
 
@@ -46,10 +47,10 @@ pub fn concat(a: &Tensor, b: &Tensor, dim: usize) -> Result<Tensor> {
     if a.dtype() != b.dtype() {
         bail!("concat: {:?} and {:?}: convert one", a.dtype(), b.dtype())
     }
-    if use_kernel("concat", a)? {
-        widened(&[a, b], |t| t[0].apply_op2(&t[1], Concat { dim }))
-    } else {
-        Tensor::cat(&[a, b], dim)
+    match code("concat", a)? {
+        Code::Processor => widened(&[a, b], |t| t[0].apply_op2(&t[1], Concat { dim })),
+        Code::Gpu(machine) => cuda::concat(machine, a, b, dim),
+        Code::Composed => Tensor::cat(&[a, b], dim),
     }
 }
 

@@ -52,12 +52,12 @@ pub fn dropout(x: &Tensor, probability: f64, seed: u64) -> Result<Tensor> {
 }
 
 #[derive(Clone, Copy)]
-struct Dropout {
-    key: u64,
+pub(crate) struct Dropout {
+    pub(crate) key: u64,
     /// An element is kept if its 32 random bits are at least this.
-    threshold: u64,
+    pub(crate) threshold: u64,
     /// What a kept element is multiplied by.
-    scale: f64,
+    pub(crate) scale: f64,
 }
 
 impl Dropout {
@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{BOTH, check_both};
+    use crate::testing::{BOTH, all, check_both};
     use crate::with_implementation;
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn certain_dropout_gives_zeros_and_none_the_input() -> Result<()> {
         let x = Tensor::new(&[1f32, -2.], &Device::Cpu)?;
-        for implementation in BOTH {
+        for implementation in all() {
             with_implementation(implementation, || {
                 assert_eq!(dropout(&x, 1., 0)?.to_vec1::<f32>()?, [0., 0.]);
                 assert_eq!(dropout(&x, 0., 0)?.to_vec1::<f32>()?, [1., -2.]);

@@ -46,8 +46,8 @@ pub fn focal(cross_entropy: &Tensor, gamma: f64) -> Result<Tensor> {
     run(cross_entropy, Focal { gamma }, |c| composed(c, gamma))
 }
 
-struct Focal {
-    gamma: f64,
+pub(crate) struct Focal {
+    pub(crate) gamma: f64,
 }
 
 impl UnaryKernel for Focal {

@@ -2,6 +2,7 @@ use std::cell::Cell;
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::cuda::Machine;
 use crate::scoped::scoped;
 
 /// Which code computes an operation: see [`with_implementation`].
@@ -11,6 +12,9 @@ pub enum Implementation {
     /// The kernel where the tensors' device has one, else the composition.
     #[default]
     Auto,
+    /// On the CPU, the kernel for GPUs: see `cuda::emulator`.
+    #[cfg(all(test, target_os = "linux"))]
+    Emulated,
     /// The kernel; an error on a device that has none.
     Kernel,
     /// A composition of candle's own operations, slower, on any device.
@@ -23,8 +27,8 @@ thread_local! {
 
 /// Runs `f` with that choice of code for the operations called on this thread.
 ///
-/// Every operation of this crate exists twice: as a kernel for the CPU, and as a composition of
-/// candle operations for all other devices. Both have the right gradients. The choice is made when
+/// Every operation of this crate exists as a kernel for the CPU and as a composition of candle
+/// operations for any device, most also as a kernel for CUDA. All have the right gradients. The choice is made when
 /// an operation is called; the gradient follows the choice of its forward pass.
 ///
 /// # Examples
@@ -39,12 +43,40 @@ pub fn with_implementation<T>(implementation: Implementation, f: impl FnOnce() -
     scoped(&CURRENT, implementation, f)
 }
 
+/// The code that is to compute an operation.
+pub(crate) enum Code {
+    /// The CPU kernel.
+    Processor,
+    /// The kernel for a GPU.
+    Gpu(Machine),
+    /// The composition.
+    Composed,
+}
+
+/// What computes the operation `op`, which has a kernel for GPUs, on `x`.
+pub(crate) fn code(op: &str, x: &Tensor) -> Result<Code> {
+    #[cfg(all(test, target_os = "linux"))]
+    if CURRENT.get() == Implementation::Emulated {
+        return Ok(Machine::of(x).map_or(Code::Composed, Code::Gpu));
+    }
+    if CURRENT.get() == Implementation::Composed {
+        return Ok(Code::Composed);
+    }
+    match Machine::of(x) {
+        Some(machine) if !x.device().is_cpu() => Ok(Code::Gpu(machine)),
+        _ if use_kernel(op, x)? => Ok(Code::Processor),
+        _ => Ok(Code::Composed),
+    }
+}
+
 /// Whether the operation `op` on `x` is to run as a CPU kernel (else as a composition).
 pub(crate) fn use_kernel(op: &str, x: &Tensor) -> Result<bool> {
     let on_cpu = x.device().is_cpu();
     match CURRENT.get() {
         Implementation::Auto => Ok(on_cpu),
         Implementation::Composed => Ok(false),
+        #[cfg(all(test, target_os = "linux"))]
+        Implementation::Emulated => Ok(false),
         Implementation::Kernel if on_cpu => Ok(true),
         Implementation::Kernel => bail!(
             "{op} has no kernel for {:?}: use Implementation::Auto, or move the tensors to the CPU",

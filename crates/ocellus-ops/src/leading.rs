@@ -7,7 +7,8 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shap
 
 use crate::backward::collect;
 use crate::cpu::{Float, dispatch, read, view, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::parallel::{GRAIN, filled};
 use crate::run::require_float;
 
@@ -47,7 +48,11 @@ const NAME: &str = "leading_channels";
 pub fn leading_channels(x: &Tensor, count: usize, condition: Option<&Tensor>) -> Result<Tensor> {
     check(x, count, condition)?;
     let batch = x.dim(0)?;
-    let kernel = use_kernel(NAME, x)?;
+    let kernel = match code(NAME, x)? {
+        Code::Gpu(machine) => return cuda::leading_channels(machine, x, count, condition),
+        Code::Processor => true,
+        Code::Composed => false,
+    };
     let op = Leading { count };
     match condition {
         None if kernel => widened(&[x], |t| t[0].apply_op1(op)),

@@ -31,15 +31,20 @@
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
 //! | [`add_gram_packed`], [`cholesky_packed`], [`solve_packed`] | many small symmetric matrices, on slices: covariances and systems of each place |
 //! | [`backward`] | candle's gradients of all this, faster |
+//! | [`update_recorded`] | an optimizer's arithmetic in one pass on CUDA |
 //!
-//! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists twice: as a kernel for the
-//! CPU, and as a composition of candle operations that other devices run
-//! ([`with_implementation`] forces one). Both have exact gradients; results are the same bits at
-//! any number of threads.
+//! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists three times: as a kernel for
+//! the CPU, as kernels for CUDA (convolutions by cuDNN), and as a composition of candle operations
+//! that other devices run ([`with_implementation`] forces one). All have exact gradients; results are
+//! the same bits at any number of threads, and on every run.
+//!
+//! The kernels for CUDA are compiled by NVRTC when they are first needed. No GPU has run them yet:
+//! tests run their text on the processor.
 //!
 //! # Features
 //!
-//! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
+//! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's. With `cuda` alone convolutions are
+//! compositions; [`with_tf32`] lets those of `cudnn` multiply in less than single precision.
 
 mod allocator;
 mod axis;
@@ -51,6 +56,11 @@ mod conv;
 mod coupling;
 mod cpu;
 mod cross_entropy;
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+mod cuda;
+#[cfg(not(any(feature = "cuda", all(test, target_os = "linux"))))]
+#[path = "no_cuda.rs"]
+mod cuda;
 mod dropout;
 mod focal;
 mod implementation;
@@ -63,6 +73,7 @@ mod matrix;
 mod packed;
 mod parallel;
 mod pool;
+mod recorded;
 mod reduction;
 mod relu;
 mod run;
@@ -86,7 +97,7 @@ pub use binary_cross_entropy::binary_cross_entropy;
 pub use concat::concat;
 pub use conv::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, PackedConv2d, Padding, conv_transpose2d,
-    conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm,
+    conv_transpose2d_relu, conv2d, conv2d_relu, with_conv_algorithm, with_tf32,
 };
 pub use coupling::{Clamp, CouplingConfig, NetworkCoupling, coupling, network_couplings};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
@@ -102,6 +113,7 @@ pub use pool::{
     AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig, adaptive_avg_pool2d,
     adaptive_max_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d,
 };
+pub use recorded::{Recorded, update_recorded};
 pub use reduction::Reduction;
 pub use relu::relu;
 pub use sigmoid::sigmoid;

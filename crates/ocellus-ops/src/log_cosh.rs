@@ -39,7 +39,7 @@ pub fn log_cosh(error: &Tensor) -> Result<Tensor> {
     run(error, LogCosh, composed)
 }
 
-struct LogCosh;
+pub(crate) struct LogCosh;
 
 impl UnaryKernel for LogCosh {
     const NAME: &'static str = "log_cosh";

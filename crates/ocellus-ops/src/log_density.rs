@@ -8,7 +8,7 @@ use crate::run::{require_float, run};
 use crate::simd::{Loop, vectorized_loop};
 
 /// ln √(2π)
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
+pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
 /// Pixels that one task handles.
 const CHUNK: usize = 512;
@@ -52,7 +52,7 @@ pub fn normal_log_density(state: &Tensor) -> Result<Tensor> {
     run(state, LogDensity, composed)
 }
 
-struct LogDensity;
+pub(crate) struct LogDensity;
 
 /// Planes of an image and pixels of a plane.
 fn sizes(dims: &[usize]) -> (usize, usize) {

@@ -70,16 +70,30 @@ pub fn lovasz(errors: &Tensor, truth: &Tensor) -> Result<Tensor> {
     let losses = widened(&[errors], |errors| {
         let truth = truth.to_dtype(errors[0].dtype())?.detach().reshape((rows, n))?;
         let errors = errors[0].reshape((rows, n))?;
-        let kernel = Lovasz { truth: truth.clone(), slopes: OnceLock::new() };
+        let kernel = Lovasz::new(truth.clone());
         run(&errors, kernel, |errors| composed(errors, &truth))
     })?;
     losses.reshape(outer)
 }
 
-struct Lovasz {
-    truth: Tensor,
+pub(crate) struct Lovasz {
+    pub(crate) truth: Tensor,
     /// The gradients by the errors: the forward pass finds them, the backward pass takes them.
     slopes: OnceLock<Vec<f64>>,
+    /// The same on a GPU.
+    #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+    pub(crate) on_device: OnceLock<Tensor>,
+}
+
+impl Lovasz {
+    fn new(truth: Tensor) -> Self {
+        Self {
+            truth,
+            slopes: OnceLock::new(),
+            #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+            on_device: OnceLock::new(),
+        }
+    }
 }
 
 impl UnaryKernel for Lovasz {

@@ -32,7 +32,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     run(x, Relu, composed)
 }
 
-struct Relu;
+pub(crate) struct Relu;
 
 impl UnaryKernel for Relu {
     const NAME: &'static str = "relu";
@@ -58,7 +58,7 @@ mod tests {
     use ocellus_testing::fill;
 
     use super::*;
-    use crate::testing::{BOTH, check_both};
+    use crate::testing::{all, check_both};
     use crate::with_implementation;
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_gradient_at_zero_is_zero_and_a_nan_passes() -> Result<()> {
-        for implementation in BOTH {
+        for implementation in all() {
             with_implementation(implementation, || {
                 let x = Var::new(&[0f32, -0., f32::NAN, f32::INFINITY, -1.], &Device::Cpu)?;
                 let y = relu(&x)?;

@@ -1,20 +1,26 @@
 use candle_core::{DType, Result, Tensor, bail};
 
 use crate::cpu::{UnaryKernel, apply_unary, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code, use_kernel};
 
 /// Runs the kernel where there is one for the device, else the composition; half precision is
-/// computed in f32 by either.
+/// computed in f32 by any.
 pub(crate) fn run<K: UnaryKernel>(
     x: &Tensor,
     kernel: K,
     composed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     require_float(K::NAME, x)?;
-    if use_kernel(K::NAME, x)? {
-        apply_unary(x, kernel)
-    } else {
-        widened(&[x], |x| composed(&x[0]))
+    let code = match K::HAS_KERNEL {
+        true => code(K::NAME, x)?,
+        false if use_kernel(K::NAME, x)? => Code::Processor,
+        false => Code::Composed,
+    };
+    match code {
+        Code::Processor => apply_unary(x, kernel),
+        Code::Gpu(machine) => cuda::apply(machine, x, kernel),
+        Code::Composed => widened(&[x], |x| composed(&x[0])),
     }
 }
 

@@ -34,7 +34,7 @@ pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
     run(x, Sigmoid, composed)
 }
 
-struct Sigmoid;
+pub(crate) struct Sigmoid;
 
 impl UnaryKernel for Sigmoid {
     const NAME: &'static str = "sigmoid";
@@ -67,7 +67,7 @@ mod tests {
     use ocellus_testing::{assert_close, fill};
 
     use super::*;
-    use crate::testing::{BOTH, check_both};
+    use crate::testing::{all, check_both};
     use crate::with_implementation;
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn stays_finite_far_out() -> Result<()> {
-        for implementation in BOTH {
+        for implementation in all() {
             with_implementation(implementation, || {
                 let x = Var::new(&[-1e4f32, -40., 0., 40., 1e4], &Device::Cpu)?;
                 let y = sigmoid(&x)?;

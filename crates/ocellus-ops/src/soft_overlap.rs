@@ -81,8 +81,8 @@ pub fn soft_overlap(p: &Tensor, target: &Tensor) -> Result<SoftOverlap> {
 }
 
 /// The three sums of each row, `(3, rows)`.
-struct SoftOverlapSums {
-    target: Tensor,
+pub(crate) struct SoftOverlapSums {
+    pub(crate) target: Tensor,
 }
 
 impl UnaryKernel for SoftOverlapSums {

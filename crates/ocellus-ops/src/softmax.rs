@@ -9,7 +9,8 @@ use candle_core::shape::Dim;
 use candle_core::{Result, Shape, Tensor};
 
 pub(crate) use self::columns::{largest, powers};
-use self::form::{Form, Log, Plain};
+pub(crate) use self::form::Form;
+use self::form::{Log, Plain};
 pub(crate) use self::logarithm::ln;
 use crate::axis::Axis;
 use crate::cpu::{Float, UnaryKernel};
@@ -76,8 +77,8 @@ pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
 }
 
 /// Softmax or its logarithm along a dimension.
-struct Along<F> {
-    dim: usize,
+pub(crate) struct Along<F> {
+    pub(crate) dim: usize,
     form: PhantomData<F>,
 }
 

@@ -8,18 +8,27 @@ use crate::{Implementation, with_implementation};
 /// The two ways to compute an operation.
 pub(crate) const BOTH: [Implementation; 2] = [Implementation::Kernel, Implementation::Composed];
 
-/// Runs `f` with either implementation.
-pub(crate) fn with_both(f: impl Fn() -> Result<()>) -> Result<()> {
-    BOTH.iter().try_for_each(|&implementation| with_implementation(implementation, &f))
+/// All ways that can be run here: those two, and the kernels for GPUs where they can be emulated.
+pub(crate) fn all() -> Vec<Implementation> {
+    #[cfg(target_os = "linux")]
+    if crate::cuda::emulator::is_available() {
+        return [&BOTH[..], &[Implementation::Emulated]].concat();
+    }
+    BOTH.to_vec()
 }
 
-/// `check_op` of either implementation.
+/// Runs `f` with every implementation.
+pub(crate) fn with_both(f: impl Fn() -> Result<()>) -> Result<()> {
+    all().into_iter().try_for_each(|implementation| with_implementation(implementation, &f))
+}
+
+/// `check_op` of every implementation.
 #[track_caller]
 pub(crate) fn check_both(
     f: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync,
     inputs: &[Tensor],
 ) -> Result<()> {
-    for implementation in BOTH {
+    for implementation in all() {
         check_op(|x| with_implementation(implementation, || f(x)), inputs)?;
     }
     Ok(())
@@ -39,7 +48,7 @@ pub(crate) fn gradients(
     Ok((y, gradients))
 }
 
-/// Compares both implementations with a case of a golden file: the output, and the gradients of
+/// Compares all implementations with a case of a golden file: the output, and the gradients of
 /// `Σ weights · output` by the named inputs.
 #[track_caller]
 pub(crate) fn check_golden(
@@ -54,7 +63,7 @@ pub(crate) fn check_golden(
         .map(|name| golden.get(&format!("input.{case}.{name}")))
         .collect::<Result<Vec<_>>>()?;
     let weights = golden.get(&format!("input.{case}.weights"))?;
-    for implementation in BOTH {
+    for implementation in all() {
         let (y, found) = with_implementation(implementation, || gradients(&f, &inputs, weights))?;
         assert_close(&y, golden.get(&format!("output.{case}.y"))?, tol)?;
         for (name, gradient) in names.iter().zip(&found) {

@@ -4,7 +4,8 @@ use super::composed;
 use super::kernel::Normalize;
 use super::statistics::{BatchStatistics, Moments, moments};
 use crate::cpu::{dispatch, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::run::require_float;
 
 /// What the public functions are asked for.
@@ -36,9 +37,15 @@ impl Arguments<'_> {
             )
         }
         let (weight, bias) = self.affine(channels)?;
+        let code = code(op, x)?;
+        if let Code::Gpu(machine) = code {
+            let affine = Tensor::cat(&[weight, bias], 0)?;
+            let normalize = cuda::Normalize { name: op, machine, eps: self.eps, relu: self.relu };
+            return normalize.train(x, &affine, self.residual);
+        }
         let mut statistics = None;
         let y = self.run(|x, residual| {
-            let (y, found) = if use_kernel(op, x)? {
+            let (y, found) = if matches!(code, Code::Processor) {
                 let x = x.contiguous()?;
                 let (moments, found) = dispatch!(x.dtype(), op, T => {
                     let moments = moments::<T>(&x)?;
@@ -65,8 +72,18 @@ impl Arguments<'_> {
         let (weight, bias) = self.affine(channels)?;
         // The kernel has no gradients for the statistics: the composition has.
         let compose = mean.track_op() || var.track_op();
+        let kernel = match code(self.op, self.x)? {
+            Code::Gpu(machine) if !compose => {
+                let affine = Tensor::cat(&[weight, bias], 0)?;
+                let Self { op: name, eps, relu, .. } = self;
+                let normalize = cuda::Normalize { name, machine, eps, relu };
+                return normalize.infer(self.x, &affine, self.residual, [mean, var]);
+            }
+            Code::Processor => !compose,
+            Code::Gpu(_) | Code::Composed => false,
+        };
         self.run(|x, residual| {
-            if compose || !use_kernel(self.op, x)? {
+            if !kernel {
                 let (mean, var) = (mean.to_dtype(x.dtype())?, var.to_dtype(x.dtype())?);
                 let y = composed::inference(x, &mean, &var, &weight, &bias, self.eps)?;
                 return self.finish(y, residual);

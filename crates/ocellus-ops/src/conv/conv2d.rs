@@ -3,7 +3,8 @@ use candle_core::{Result, Tensor};
 use super::geometry::Geometry;
 use super::op::ConvOp;
 use super::{Conv2dConfig, composed};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 
 /// Convolution of images (in the networks' sense: cross-correlation), with exact gradients.
 ///
@@ -99,8 +100,13 @@ fn convolve(
     relu: bool,
 ) -> Result<Tensor> {
     let geometry = checked(name, (x, x.dims()), weight, bias, config)?;
-    if use_kernel(name, x)? {
-        return ConvOp { name, geometry, transposed: false, relu }.apply(x, weight, bias);
+    let op = ConvOp { name, geometry, transposed: false, relu };
+    match code(name, x)? {
+        Code::Processor => return op.apply(x, weight, bias),
+        Code::Gpu(machine) if cuda::convolves(&geometry) => {
+            return cuda::convolution(machine, op, x, weight, bias);
+        }
+        Code::Gpu(_) | Code::Composed => {}
     }
     let y = composed::forward(&geometry, x, weight, bias)?;
     if relu { crate::relu(&y) } else { Ok(y) }

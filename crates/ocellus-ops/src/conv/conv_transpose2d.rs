@@ -3,7 +3,8 @@ use candle_core::{Result, Tensor};
 use super::geometry::Geometry;
 use super::op::ConvOp;
 use super::{ConvTranspose2dConfig, composed};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 
 /// Transposed convolution of images, with exact gradients: every input pixel adds the kernel, times
 /// its value, to the output.
@@ -104,8 +105,12 @@ fn transpose(
     let geometry = Geometry::of_transpose(x, weight, config)?;
     let op = ConvOp { name, geometry, transposed: true, relu };
     op.check(x, weight, bias)?;
-    if use_kernel(name, x)? {
-        return op.apply(x, weight, bias);
+    match code(name, x)? {
+        Code::Processor => return op.apply(x, weight, bias),
+        Code::Gpu(machine) if cuda::convolves(&geometry) => {
+            return cuda::convolution(machine, op, x, weight, bias);
+        }
+        Code::Gpu(_) | Code::Composed => {}
     }
     let y = composed::transposed(&geometry, x, weight, bias)?;
     if relu { crate::relu(&y) } else { Ok(y) }

@@ -86,7 +86,7 @@ pub(crate) fn forward<T: Float>(
 
 /// The transpose of [`forward`]: x from y, which is the gradient by the input, and a transposed
 /// convolution. The bias is per channel of x, and there is no residual.
-pub(super) fn grad_input<T: Float>(
+pub(crate) fn grad_input<T: Float>(
     g: &Geometry,
     y: &[T],
     weight: &[T],

@@ -6,21 +6,21 @@ use super::{Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, Padding};
 ///
 /// x is `(batch, groups · ci, h, w)`, the weight `(groups · co, ci, kh, kw)`, y
 /// `(batch, groups · co, oh, ow)`. Pairs are (vertical, horizontal).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Geometry {
     pub(crate) batch: usize,
-    pub(super) groups: usize,
+    pub(crate) groups: usize,
     /// Channels of x in a group.
-    pub(super) ci: usize,
+    pub(crate) ci: usize,
     /// Channels of y in a group.
     pub(crate) co: usize,
-    pub(super) input: (usize, usize),
-    pub(super) output: (usize, usize),
-    pub(super) kernel: (usize, usize),
-    pub(super) stride: (usize, usize),
-    pub(super) dilation: (usize, usize),
-    pub(super) padding: Padding,
-    pub(super) algorithm: ConvAlgorithm,
+    pub(crate) input: (usize, usize),
+    pub(crate) output: (usize, usize),
+    pub(crate) kernel: (usize, usize),
+    pub(crate) stride: (usize, usize),
+    pub(crate) dilation: (usize, usize),
+    pub(crate) padding: Padding,
+    pub(crate) algorithm: ConvAlgorithm,
 }
 
 impl Geometry {
@@ -70,7 +70,7 @@ impl Geometry {
     }
 
     /// The sizes of the convolution that `conv_transpose2d(y, weight)` is the transpose of.
-    pub(super) fn of_transpose(
+    pub(crate) fn of_transpose(
         y: &Tensor,
         weight: &Tensor,
         config: &ConvTranspose2dConfig,
@@ -119,7 +119,7 @@ impl Geometry {
     }
 
     /// Pixels of a plane of x.
-    pub(super) fn input_plane(&self) -> usize {
+    pub(crate) fn input_plane(&self) -> usize {
         self.input.0 * self.input.1
     }
 
@@ -129,16 +129,16 @@ impl Geometry {
     }
 
     /// Taps of the kernel.
-    pub(super) fn taps(&self) -> usize {
+    pub(crate) fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
 
     /// Entries of a filter: the terms summed for an output value.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.ci * self.taps()
     }
 
-    pub(super) fn input_shape(&self) -> [usize; 4] {
+    pub(crate) fn input_shape(&self) -> [usize; 4] {
         [self.batch, self.groups * self.ci, self.input.0, self.input.1]
     }
 

@@ -14,12 +14,12 @@ use crate::parallel::zip;
 
 /// A convolution or a transposed one, as a node of candle's graph.
 #[derive(Clone, Copy)]
-pub(super) struct ConvOp {
-    pub(super) name: &'static str,
-    pub(super) geometry: Geometry,
-    pub(super) transposed: bool,
+pub(crate) struct ConvOp {
+    pub(crate) name: &'static str,
+    pub(crate) geometry: Geometry,
+    pub(crate) transposed: bool,
     /// Whether negative outputs become zero.
-    pub(super) relu: bool,
+    pub(crate) relu: bool,
 }
 
 impl ConvOp {
@@ -59,7 +59,7 @@ impl ConvOp {
         }
     }
 
-    fn output_shape(&self) -> [usize; 4] {
+    pub(crate) fn output_shape(&self) -> [usize; 4] {
         let g = &self.geometry;
         if self.transposed { g.input_shape() } else { g.output_shape() }
     }

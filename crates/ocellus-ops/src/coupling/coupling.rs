@@ -8,7 +8,8 @@ use super::forward::forward;
 use super::geometry::{Geometry, require_same};
 use crate::backward::collect;
 use crate::cpu::{dispatch, read, view, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::run::require_float;
 
 const NAME: &str = "coupling";
@@ -68,9 +69,12 @@ pub fn coupling(
     require_float(NAME, state)?;
     let geometry = Geometry::new(state, coefficients.dims(), affine, config)?;
     require_same("coefficients", coefficients, state)?;
-    let kernel = use_kernel(NAME, state)?;
+    let code = code(NAME, state)?;
+    if let Code::Gpu(machine) = code {
+        return cuda::coupling(machine, geometry, state, coefficients, affine);
+    }
     widened(&[state, coefficients, affine], |t| {
-        if kernel {
+        if matches!(code, Code::Processor) {
             t[0].apply_op3(&t[1], &t[2], Coupling(geometry))
         } else {
             composed(&geometry, &t[0], &t[1], &t[2])

@@ -11,14 +11,14 @@ const CHUNK: usize = 512;
 
 /// The sizes of a coupling, checked, and its settings.
 #[derive(Clone, Debug)]
-pub(super) struct Geometry {
-    pub(super) batch: usize,
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
     /// Channels of the flow, without the one of the log-determinant.
-    pub(super) channels: usize,
+    pub(crate) channels: usize,
     /// The product of the dimensions behind the channels.
-    pub(super) pixels: usize,
+    pub(crate) pixels: usize,
     /// Which channel stands at each place of the output.
-    pub(super) order: Vec<usize>,
+    pub(crate) order: Vec<usize>,
     alpha: f64,
     /// What a coefficient is multiplied by before the hyperbolic tangent.
     inner: f64,
@@ -70,7 +70,7 @@ impl Geometry {
     }
 
     /// The channels that it changes.
-    pub(super) fn active(&self) -> usize {
+    pub(crate) fn active(&self) -> usize {
         self.channels / 2
     }
 
@@ -84,6 +84,13 @@ impl Geometry {
         let chunks = self.pixels.div_ceil(CHUNK);
         let first = task % chunks * CHUNK;
         (task / chunks, first, CHUNK.min(self.pixels - first))
+    }
+
+    /// The bound α, what a coefficient is multiplied by before the hyperbolic tangent, and what is
+    /// multiplied to get a shift.
+    #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+    pub(crate) fn numbers(&self) -> [f64; 3] {
+        [self.alpha, self.inner, SHRINK]
     }
 
     pub(super) fn constants<T: Float>(&self) -> Constants<T> {

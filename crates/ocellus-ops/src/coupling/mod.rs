@@ -15,6 +15,8 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use geometry::Geometry;
+
 pub use config::{Clamp, CouplingConfig};
 pub use coupling::coupling;
 pub use network::{NetworkCoupling, network_couplings};

@@ -3,9 +3,10 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, 
 
 use super::{Float, dispatch, read, view, widened};
 use crate::backward::collect;
+use crate::cuda::OnGpu;
 
 /// A kernel of one tensor with an exact gradient, written once for all element types.
-pub(crate) trait UnaryKernel: Send + Sync + 'static {
+pub(crate) trait UnaryKernel: OnGpu + Send + Sync + 'static {
     /// The operation's name, for error messages.
     const NAME: &'static str;
 
@@ -51,6 +52,9 @@ mod tests {
     use super::*;
 
     struct Square;
+
+    #[cfg(any(feature = "cuda", target_os = "linux"))]
+    impl OnGpu for Square {}
 
     impl UnaryKernel for Square {
         const NAME: &'static str = "square";

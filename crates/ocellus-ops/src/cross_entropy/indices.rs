@@ -10,11 +10,11 @@ use crate::parallel::{GRAIN, tasks};
 use crate::simd::{Loop, vectorized_loop};
 
 /// Stands for the ignore index.
-pub(super) const IGNORED: u32 = u32::MAX;
+pub(crate) const IGNORED: u32 = u32::MAX;
 
 /// A class at each position, or [`IGNORED`].
 #[derive(Clone, Debug)]
-pub(super) struct Indices {
+pub(crate) struct Indices {
     classes: Arc<Vec<u32>>,
     /// How many are not ignored.
     labeled: usize,
@@ -56,12 +56,12 @@ impl Indices {
 
     /// Those of all positions.
     #[inline(always)]
-    pub(super) fn classes(&self) -> &[u32] {
+    pub(crate) fn classes(&self) -> &[u32] {
         &self.classes
     }
 
     /// How many are not ignored.
-    pub(super) fn labeled(&self) -> usize {
+    pub(crate) fn labeled(&self) -> usize {
         self.labeled
     }
 

@@ -15,16 +15,16 @@ use crate::softmax::{largest, ln, powers};
 ///
 /// Nothing is saved for the backward pass: to sum the powers anew takes it no longer than to take
 /// them, which it must in any case.
-pub(super) struct CrossEntropy {
-    target: Target,
-    weights: Vec<f64>,
+pub(crate) struct CrossEntropy {
+    pub(crate) target: Target,
+    pub(crate) weights: Vec<f64>,
     /// What of a target is kept where the rest is spread over the classes.
-    kept: f64,
+    pub(crate) kept: f64,
     /// What each class gets of that.
-    spread: f64,
-    reduction: Reduction,
-    divisor: f64,
-    dim: usize,
+    pub(crate) spread: f64,
+    pub(crate) reduction: Reduction,
+    pub(crate) divisor: f64,
+    pub(crate) dim: usize,
 }
 
 impl CrossEntropy {

@@ -4,7 +4,7 @@ use super::indices::Indices;
 
 /// What the logits are compared with.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// A class at each position.
     Indices(Indices),
     /// A distribution over the classes, of the shape and type of the logits.

@@ -74,7 +74,7 @@ fn means(windows: &Windows, size: usize) -> Banded {
 /// Rows and columns of a window up to which sums of sums are as exact as f32 can tell.
 const SMALL: usize = 16;
 
-struct SmallAvgPool(Separable);
+pub(crate) struct SmallAvgPool(pub(crate) Separable);
 
 impl UnaryKernel for SmallAvgPool {
     const NAME: &'static str = "avg_pool2d";
@@ -89,9 +89,17 @@ impl UnaryKernel for SmallAvgPool {
 }
 
 /// The means of large windows, summed in f64.
-struct AvgPool {
-    rows: Windows,
-    columns: Windows,
+pub(crate) struct AvgPool {
+    pub(crate) rows: Windows,
+    pub(crate) columns: Windows,
+}
+
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+impl AvgPool {
+    /// As a map of planes of that size.
+    pub(crate) fn means(&self, height: usize, width: usize) -> Separable {
+        Separable { rows: means(&self.rows, height), columns: means(&self.columns, width) }
+    }
 }
 
 impl UnaryKernel for AvgPool {

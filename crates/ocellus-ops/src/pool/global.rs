@@ -9,7 +9,7 @@ use crate::parallel::{GRAIN, tasks, wide};
 use crate::simd::{Loop, vectorized_loop};
 
 /// The mean of each plane, summed in f64.
-pub(super) struct GlobalAvgPool;
+pub(crate) struct GlobalAvgPool;
 
 impl UnaryKernel for GlobalAvgPool {
     const NAME: &'static str = "avg_pool2d";

@@ -7,6 +7,16 @@ mod global;
 mod max;
 mod window;
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use window::Span;
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+pub(crate) use {
+    average::{AvgPool, SmallAvgPool},
+    global::GlobalAvgPool,
+    max::MaxPool,
+    window::Windows,
+};
+
 pub use adaptive::{adaptive_avg_pool2d, adaptive_max_pool2d, global_avg_pool2d};
 pub use average::avg_pool2d;
 pub use config::{AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig};

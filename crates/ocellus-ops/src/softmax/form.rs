@@ -4,7 +4,7 @@ use crate::parallel::wide;
 
 /// What softmax and its logarithm differ in. The functions are `#[inline(always)]`: loops over
 /// them are compiled for several instruction sets.
-pub(super) trait Form: Send + Sync + 'static {
+pub(crate) trait Form: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// What all elements at a position share, from the sum of their powers.

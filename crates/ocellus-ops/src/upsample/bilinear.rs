@@ -58,7 +58,7 @@ pub fn upsample_bilinear2d(
     run(x, kernel, |x| separable(x, &rows, &columns))
 }
 
-struct Bilinear(Separable);
+pub(crate) struct Bilinear(pub(crate) Separable);
 
 impl UnaryKernel for Bilinear {
     const NAME: &'static str = "upsample_bilinear2d";

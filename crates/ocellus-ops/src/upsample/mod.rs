@@ -4,6 +4,9 @@ mod bilinear;
 mod nearest;
 mod taps;
 
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+pub(crate) use {bilinear::Bilinear, nearest::Nearest};
+
 pub use bilinear::upsample_bilinear2d;
 pub use nearest::upsample_nearest2d;
 pub use taps::Alignment;

@@ -59,7 +59,7 @@ pub(super) fn check_size(op: &str, size: (usize, usize)) -> Result<()> {
     Ok(())
 }
 
-struct Nearest(Separable);
+pub(crate) struct Nearest(pub(crate) Separable);
 
 impl UnaryKernel for Nearest {
     const NAME: &'static str = "upsample_nearest2d";

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use ocellus_testing::{assert_close, fill};
 
 use super::parameters;
-use crate::testing::{BOTH, check_both, gradients, with_both};
+use crate::testing::{all, check_both, gradients, with_both};
 use crate::{
     batch_norm, batch_norm_inference, batch_norm_inference_relu, batch_norm_relu, relu,
     with_implementation,
@@ -96,7 +96,7 @@ fn inference_equals_the_operations_one_by_one() -> Result<()> {
 
 #[test]
 fn only_what_is_tracked_gets_a_gradient() -> Result<()> {
-    for implementation in BOTH {
+    for implementation in all() {
         with_implementation(implementation, || {
             let x = fill((2, 3, 4, 4), 0.1, DType::F32)?;
             let residual = Var::from_tensor(&fill((2, 3, 4, 4), 0.7, DType::F32)?)?;

@@ -5,7 +5,7 @@ use ocellus_testing::{Golden, assert_close, fill};
 use proptest::prelude::*;
 
 use super::{batch_norm, batch_norm_inference};
-use crate::testing::{BOTH, check_both, check_golden, with_both};
+use crate::testing::{all, check_both, check_golden, with_both};
 use crate::with_implementation;
 
 fn train(x: &[Tensor]) -> Result<Tensor> {
@@ -59,7 +59,7 @@ fn matches_pytorch() -> Result<()> {
         let case = format!("train_{name}");
         check_golden(&golden, &case, &["x", "w", "b"], 2e-5, train)?;
         let x = golden.get(&format!("input.{case}.x"))?;
-        for implementation in BOTH {
+        for implementation in all() {
             let (_, found) =
                 with_implementation(implementation, || batch_norm(x, None, None, 1e-3))?;
             assert_close(&found.mean, golden.get(&format!("output.{case}.mean"))?, 1e-6)?;

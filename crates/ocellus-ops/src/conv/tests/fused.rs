@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor};
 use ocellus_testing::{assert_close, check_op, fill};
 
-use super::BOTH;
+use crate::testing::all;
 use crate::testing::gradients;
 use crate::{
     Conv2dConfig, ConvAlgorithm, ConvTranspose2dConfig, conv_transpose2d, conv_transpose2d_relu,
@@ -30,7 +30,7 @@ fn check(
 ) -> Result<()> {
     let tensors: Vec<_> = inputs.iter().map(|&x| x.clone()).collect();
     let upstream = fill(two(&tensors)?.shape().clone(), 0.4, DType::F64)?;
-    for which in BOTH {
+    for which in all() {
         with_implementation(which, || {
             let (expected, expected_grads) = gradients(two, inputs, &upstream)?;
             let (y, grads) = gradients(one, inputs, &upstream)?;
@@ -79,7 +79,7 @@ fn a_convolution_with_relu_has_exact_gradients() -> Result<()> {
     let (x, weight, config) = cases()[0];
     let (x, bias) = (fill(&x[..], 0.1, DType::F64)?, fill(weight[0], 0.3, DType::F64)?);
     let weight = fill(&weight[..], 0.2, DType::F64)?;
-    for which in BOTH {
+    for which in all() {
         let op = |t: &[Tensor]| {
             with_implementation(which, || conv2d_relu(&t[0], &t[1], Some(&t[2]), &config))
         };

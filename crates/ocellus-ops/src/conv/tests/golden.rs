@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, Var};
 use ocellus_testing::{Golden, assert_close};
 
-use super::BOTH;
+use crate::testing::all;
 use crate::{
     Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d, with_implementation,
 };
@@ -14,7 +14,7 @@ fn check(
 ) -> Result<()> {
     let var = |key: &str| Var::from_tensor(golden.get(&format!("input.{case}.{key}"))?);
     let (x, weight, bias) = (var("x")?, var("weight")?, var("bias")?);
-    for which in BOTH {
+    for which in all() {
         eprintln!("{case}, {which:?}");
         let y = with_implementation(which, || op(&x, &weight, &bias))?;
         assert_close(&y, golden.get(&format!("output.{case}.y"))?, 1e-12)?;

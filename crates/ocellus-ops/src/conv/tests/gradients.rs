@@ -1,7 +1,7 @@
 use candle_core::{DType, Result};
 use ocellus_testing::{assert_close, check_op, fill};
 
-use super::BOTH;
+use crate::testing::all;
 use crate::{
     Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d, with_implementation,
 };
@@ -14,7 +14,7 @@ fn check_conv(cases: &[Case<Conv2dConfig>]) -> Result<()> {
         let x = fill(&input[..], 0.1, DType::F64)?;
         let w = fill(&weight[..], 0.2, DType::F64)?;
         let b = fill(weight[0], 0.3, DType::F64)?;
-        for which in BOTH {
+        for which in all() {
             eprintln!("{input:?} {weight:?} {config:?} {which:?}");
             let op =
                 |t: &[_]| with_implementation(which, || conv2d(&t[0], &t[1], t.get(2), config));
@@ -30,7 +30,7 @@ fn check_transpose(cases: &[Case<ConvTranspose2dConfig>]) -> Result<()> {
         let x = fill(&input[..], 0.1, DType::F64)?;
         let w = fill(&weight[..], 0.2, DType::F64)?;
         let b = fill(weight[1] * config.groups, 0.3, DType::F64)?;
-        for which in BOTH {
+        for which in all() {
             eprintln!("{input:?} {weight:?} {config:?} {which:?}");
             let op = |t: &[_]| {
                 with_implementation(which, || conv_transpose2d(&t[0], &t[1], t.get(2), config))
@@ -47,7 +47,7 @@ fn a_linear_layers_weight_is_that_of_a_point() -> Result<()> {
     let (x, b) = (fill((2, 3, 5, 6), 0.1, DType::F64)?, fill(4, 0.3, DType::F64)?);
     let w = fill((4, 3), 0.2, DType::F64)?;
     let config = Conv2dConfig::default();
-    for which in BOTH {
+    for which in all() {
         let op = |t: &[_]| with_implementation(which, || conv2d(&t[0], &t[1], t.get(2), &config));
         let inputs = [x.clone(), w.clone(), b.clone()];
         check_op(op, &inputs)?;

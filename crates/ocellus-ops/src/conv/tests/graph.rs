@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor, Var};
 use ocellus_testing::{assert_close, fill};
 
-use super::BOTH;
+use crate::testing::all;
 use crate::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d, with_implementation};
 
 fn pair() -> Result<(Tensor, Tensor)> {
@@ -62,7 +62,7 @@ fn half_types_keep_their_type_and_get_gradients() -> Result<()> {
     let config = Conv2dConfig::default().with_padding(1);
     let expected = conv2d(&x, &weight, None, &config)?;
     for dtype in [DType::F16, DType::BF16] {
-        for which in BOTH {
+        for which in all() {
             let x = Var::from_tensor(&x.to_dtype(dtype)?)?;
             let weight = Var::from_tensor(&weight.to_dtype(dtype)?)?;
             let y = with_implementation(which, || conv2d(&x, &weight, None, &config))?;

@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use ocellus_testing::{assert_close, fill};
 use proptest::prelude::*;
 
-use super::BOTH;
+use crate::testing::all;
 use crate::{
     Conv2dConfig, ConvTranspose2dConfig, Padding, conv_transpose2d, conv2d, with_implementation,
 };
@@ -70,7 +70,7 @@ fn compare_conv(sizes: Sizes) -> Result<()> {
         (flat(&x)?, flat(&weight)?, vec![0.; batch * groups * co * shape.2 * shape.3]);
     each_term(sizes, (shape.2, shape.3), |at_y, at_x, at_w| ys[at_y] += xs[at_x] * ws[at_w]);
     let expected = Tensor::from_vec(ys, shape, &Device::Cpu)?;
-    for which in BOTH {
+    for which in all() {
         let y = with_implementation(which, || conv2d(&x, &weight, None, &config))?;
         assert_close(&y, &expected, 1e-12)?;
     }
@@ -101,7 +101,7 @@ fn compare_transpose(sizes: Sizes, extra: (usize, usize)) -> Result<()> {
     let mut xs = vec![0.; batch * groups * ci * side.0 * side.1];
     each_term(of_conv, output, |at_y, at_x, at_w| xs[at_x] += ys[at_y] * ws[at_w]);
     let expected = Tensor::from_vec(xs, (batch, groups * ci, side.0, side.1), &Device::Cpu)?;
-    for which in BOTH {
+    for which in all() {
         let x = with_implementation(which, || conv_transpose2d(&y, &weight, None, &config))?;
         assert_close(&x, &expected, 1e-12)?;
     }

@@ -19,14 +19,17 @@ const BYTES: usize = 1 << u8::BITS;
 /// The stride of windows that vectors compute.
 const STRIDE: usize = 2;
 
-pub(super) struct MaxPool {
-    rows: Windows,
-    columns: Windows,
+pub(crate) struct MaxPool {
+    pub(crate) rows: Windows,
+    pub(crate) columns: Windows,
     /// Elements of a row of the input.
     width: usize,
-    tracks: bool,
+    pub(crate) tracks: bool,
     /// The outputs of a row that vectors compute.
     regular: Range<usize>,
+    /// The same as a tensor on a GPU.
+    #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+    pub(crate) offsets: OnceLock<candle_core::Tensor>,
     /// Where each output was found; empty unless the input tracks gradients.
     argmax: OnceLock<Argmax>,
 }
@@ -78,7 +81,16 @@ impl UnaryKernel for MaxPool {
 impl MaxPool {
     pub(super) fn new(rows: Windows, columns: Windows, width: usize, tracks: bool) -> Self {
         let regular = regular(&columns, width, STRIDE);
-        Self { rows, columns, width, tracks, regular, argmax: OnceLock::new() }
+        Self {
+            rows,
+            columns,
+            width,
+            tracks,
+            regular,
+            #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+            offsets: OnceLock::new(),
+            argmax: OnceLock::new(),
+        }
     }
 
     /// The columns of a full window: what offsets grow by from row to row.

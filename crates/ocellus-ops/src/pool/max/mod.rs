@@ -6,7 +6,7 @@ mod tests;
 
 use candle_core::{D, Result, Tensor};
 
-use self::kernel::MaxPool;
+pub(crate) use self::kernel::MaxPool;
 use super::MaxPool2dConfig;
 use super::window::{Span, Windows};
 use crate::run::{image_size, run};

@@ -1,0 +1,415 @@
+#![allow(unsafe_code, reason = "cuDNN is called")]
+
+//! Products of convolutions by cuDNN. Descriptors and algorithms are found once for each shape, type
+//! and precision, and kept; what algorithms work in is one piece of memory for all.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{c_int, c_void};
+use std::rc::Rc;
+
+use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtrMut};
+use candle_core::cuda_backend::{DeviceId, WrapErr};
+use candle_core::{CudaDevice, DType, Error, Result, Storage, Tensor, bail};
+
+use super::choice::{Candidate, WORKSPACE, choose};
+use super::plan::{Direction, Plan};
+use crate::cuda::device::{read, written};
+use crate::cuda::machine::{Machine, Output};
+
+/// What a prepared convolution is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    plan: Plan,
+    direction: Direction,
+    dtype: DType,
+    tf32: bool,
+}
+
+/// Convolutions kept at most: a network needs a few hundred.
+const MOST: usize = 4096;
+
+thread_local! {
+    /// cuDNN's handles belong to a thread.
+    static LIBRARIES: RefCell<HashMap<DeviceId, Library>> = RefCell::default();
+}
+
+struct Library {
+    handle: Handle,
+    prepared: HashMap<Key, Rc<Prepared>>,
+    /// Grown when more is asked for; kernels of a stream use it one after the other.
+    workspace: Option<CudaSlice<u8>>,
+}
+
+struct Handle(sys::cudnnHandle_t);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle was created by cuDNN, and is not used any more.
+        let _ = unsafe { result::destroy_handle(self.0) };
+    }
+}
+
+impl Library {
+    fn new(stream: &CudaStream) -> Result<Self> {
+        stream.context().bind_to_thread().w()?;
+        let handle = Handle(result::create_handle().map_err(Error::wrap)?);
+        // SAFETY: handle and stream live; the stream belongs to the device, which outlives the handle.
+        unsafe { result::set_stream(handle.0, stream.cu_stream().cast()) }.map_err(Error::wrap)?;
+        Ok(Self { handle, prepared: HashMap::new(), workspace: None })
+    }
+
+    fn prepared(&mut self, key: Key) -> Result<Rc<Prepared>> {
+        if let Some(prepared) = self.prepared.get(&key) {
+            return Ok(prepared.clone());
+        }
+        if self.prepared.len() == MOST {
+            self.prepared.clear();
+        }
+        let prepared = Rc::new(Prepared::new(&self.handle, key)?);
+        self.prepared.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+
+    fn workspace(&mut self, stream: &std::sync::Arc<CudaStream>, bytes: usize) -> Result<()> {
+        let has = self.workspace.as_ref().map_or(0, CudaSlice::num_bytes);
+        if has < bytes {
+            self.workspace = None;
+            // SAFETY: algorithms read of it what they have written.
+            self.workspace = Some(unsafe { stream.alloc::<u8>(bytes) }.w()?);
+        }
+        Ok(())
+    }
+}
+
+/// The product of `a` and `b`: see [`Direction`].
+pub(super) fn compute(
+    device: &CudaDevice,
+    plan: &Plan,
+    direction: Direction,
+    tf32: bool,
+    a: &Tensor,
+    b: &Tensor,
+) -> Result<Output> {
+    let dtype = a.dtype();
+    let shape = match direction {
+        Direction::Forward => plan.y,
+        Direction::ByInput => plan.x,
+        Direction::ByWeight => plan.weight,
+    };
+    let mut output = Machine::Cuda(device.clone()).output(shape.as_slice(), dtype)?;
+    let key = Key { plan: *plan, direction, dtype, tf32: tf32 && dtype == DType::F32 };
+    let stream = device.cuda_stream();
+    LIBRARIES.with_borrow_mut(|libraries| {
+        let library = match libraries.entry(device.id()) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(Library::new(&stream)?)
+            }
+        };
+        let prepared = library.prepared(key)?;
+        library.workspace(&stream, prepared.workspace)?;
+        prepared.run(library, &stream, [a, b], &mut output)
+    })?;
+    Ok(output)
+}
+
+/// Descriptors and the algorithm of a convolution in one direction.
+struct Prepared {
+    x: TensorDescriptor,
+    weight: FilterDescriptor,
+    y: TensorDescriptor,
+    convolution: ConvolutionDescriptor,
+    algorithm: Algorithm,
+    workspace: usize,
+    dtype: DType,
+}
+
+#[derive(Clone, Copy)]
+enum Algorithm {
+    Forward(sys::cudnnConvolutionFwdAlgo_t),
+    ByInput(sys::cudnnConvolutionBwdDataAlgo_t),
+    ByWeight(sys::cudnnConvolutionBwdFilterAlgo_t),
+}
+
+/// A descriptor of cuDNN, which is destroyed with it.
+macro_rules! descriptor {
+    ($name:ident, $raw:ty, $create:path, $destroy:path) => {
+        struct $name($raw);
+
+        impl $name {
+            fn new() -> Result<Self> {
+                Ok(Self($create().map_err(Error::wrap)?))
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                // SAFETY: created by cuDNN, and not used any more.
+                let _ = unsafe { $destroy(self.0) };
+            }
+        }
+    };
+}
+
+descriptor!(
+    TensorDescriptor,
+    sys::cudnnTensorDescriptor_t,
+    result::create_tensor_descriptor,
+    result::destroy_tensor_descriptor
+);
+descriptor!(
+    FilterDescriptor,
+    sys::cudnnFilterDescriptor_t,
+    result::create_filter_descriptor,
+    result::destroy_filter_descriptor
+);
+descriptor!(
+    ConvolutionDescriptor,
+    sys::cudnnConvolutionDescriptor_t,
+    result::create_convolution_descriptor,
+    result::destroy_convolution_descriptor
+);
+
+const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
+
+/// The type in which values are stored.
+fn data_type(dtype: DType) -> Result<sys::cudnnDataType_t> {
+    use sys::cudnnDataType_t as Type;
+    Ok(match dtype {
+        DType::F32 => Type::CUDNN_DATA_FLOAT,
+        DType::F64 => Type::CUDNN_DATA_DOUBLE,
+        DType::F16 => Type::CUDNN_DATA_HALF,
+        DType::BF16 => Type::CUDNN_DATA_BFLOAT16,
+        other => bail!("a convolution of {other:?}: convert with to_dtype"),
+    })
+}
+
+/// What units may multiply: those for f32 alone, unless TF32 is allowed; half types always take the
+/// tensor cores, with sums in f32.
+fn math(dtype: DType, tf32: bool) -> sys::cudnnMathType_t {
+    use sys::cudnnMathType_t as Math;
+    match dtype {
+        DType::F16 | DType::BF16 => Math::CUDNN_TENSOR_OP_MATH,
+        DType::F32 if !tf32 => Math::CUDNN_FMA_MATH,
+        _ => Math::CUDNN_DEFAULT_MATH,
+    }
+}
+
+fn integers<const N: usize>(dims: [usize; N]) -> [c_int; N] {
+    dims.map(|size| size as c_int) // `Plan` has looked that they fit.
+}
+
+impl Prepared {
+    fn new(handle: &Handle, key: Key) -> Result<Self> {
+        let Key { plan, direction, dtype, tf32 } = key;
+        let (stored, wide) = (data_type(dtype)?, dtype == DType::F64);
+        let computed = data_type(if wide { DType::F64 } else { DType::F32 })?;
+        let (x, weight) = (TensorDescriptor::new()?, FilterDescriptor::new()?);
+        let (y, convolution) = (TensorDescriptor::new()?, ConvolutionDescriptor::new()?);
+        let [vertical, horizontal] = integers(plan.padding);
+        let [down, right] = integers(plan.stride);
+        let [apart_down, apart_right] = integers(plan.dilation);
+        // SAFETY: the descriptors have just been created, and live.
+        unsafe {
+            result::set_tensor4d_descriptor(x.0, LAYOUT, stored, integers(plan.x))
+                .map_err(Error::wrap)?;
+            result::set_tensor4d_descriptor(y.0, LAYOUT, stored, integers(plan.y))
+                .map_err(Error::wrap)?;
+            result::set_filter4d_descriptor(weight.0, stored, LAYOUT, integers(plan.weight))
+                .map_err(Error::wrap)?;
+            result::set_convolution2d_descriptor(
+                convolution.0,
+                vertical,
+                horizontal,
+                down,
+                right,
+                apart_down,
+                apart_right,
+                sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
+                computed,
+            )
+            .map_err(Error::wrap)?;
+            result::set_convolution_group_count(convolution.0, plan.groups as i32)
+                .map_err(Error::wrap)?;
+            result::set_convolution_math_type(convolution.0, math(dtype, tf32))
+                .map_err(Error::wrap)?;
+        }
+        let algorithm = Algorithm::Forward(
+            sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+        );
+        let mut prepared = Self { x, weight, y, convolution, algorithm, workspace: 0, dtype };
+        let found = match direction {
+            Direction::Forward => prepared.forward(handle)?,
+            Direction::ByInput => prepared.by_input(handle)?,
+            Direction::ByWeight => prepared.by_weight(handle)?,
+        };
+        let Some((algorithm, math, workspace)) = found else {
+            bail!(
+                "cuDNN has no algorithm for {plan:?}, {direction:?} in {dtype:?} that repeats its \
+                 bits and works in {WORKSPACE} bytes: use Implementation::Composed"
+            )
+        };
+        (prepared.algorithm, prepared.workspace) = (algorithm, workspace);
+        // SAFETY: the descriptor lives.
+        unsafe { result::set_convolution_math_type(prepared.convolution.0, math) }
+            .map_err(Error::wrap)?;
+        Ok(prepared)
+    }
+}
+
+/// What was chosen: the algorithm, the units that it was judged with, and what it works in.
+type Choice = (Algorithm, sys::cudnnMathType_t, usize);
+
+/// A method that asks cuDNN for its algorithms, in the order of their expected speed, and chooses one.
+macro_rules! search {
+    ($name:ident, $perf:ty, $count:literal, $variant:ident, $get:path, [$($descriptor:ident),*]) => {
+        fn $name(&self, handle: &Handle) -> Result<Option<Choice>> {
+            const COUNT: usize = $count;
+            let mut count: c_int = 0;
+            // SAFETY: plain numbers and enums, of which 0 is a value.
+            let mut found: [$perf; COUNT] = unsafe { std::mem::zeroed() };
+            // SAFETY: handle and descriptors live, and there is room for as many as are asked for.
+            unsafe {
+                $get(
+                    handle.0,
+                    $(self.$descriptor.0,)*
+                    COUNT as c_int,
+                    &mut count,
+                    found.as_mut_ptr(),
+                )
+            }
+            .map_err(Error::wrap)?;
+            let candidates: Vec<_> = found[..(count as usize).min(COUNT)]
+                .iter()
+                .map(|found| Candidate {
+                    algorithm: (Algorithm::$variant(found.algo), found.mathType),
+                    works: found.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS,
+                    repeats: found.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC,
+                    workspace: found.memory,
+                })
+                .collect();
+            Ok(choose(&candidates).map(|c| (c.algorithm.0, c.algorithm.1, c.workspace)))
+        }
+    };
+}
+
+impl Prepared {
+    search!(
+        forward,
+        sys::cudnnConvolutionFwdAlgoPerf_t,
+        8,
+        Forward,
+        result::get_convolution_forward_algorithm,
+        [x, weight, convolution, y]
+    );
+    search!(
+        by_input,
+        sys::cudnnConvolutionBwdDataAlgoPerf_t,
+        6,
+        ByInput,
+        result::get_convolution_backward_data_algorithm,
+        [weight, y, convolution, x]
+    );
+    search!(
+        by_weight,
+        sys::cudnnConvolutionBwdFilterAlgoPerf_t,
+        7,
+        ByWeight,
+        result::get_convolution_backward_filter_algorithm,
+        [x, y, convolution, weight]
+    );
+
+    /// Puts the product into the stream.
+    fn run(
+        &self,
+        library: &mut Library,
+        stream: &CudaStream,
+        [a, b]: [&Tensor; 2],
+        output: &mut Output,
+    ) -> Result<()> {
+        let ((a, a_layout), (b, b_layout)) = (a.storage_and_layout(), b.storage_and_layout());
+        let (Storage::Cuda(a), Storage::Cuda(b), Storage::Cuda(to)) =
+            (&*a, &*b, &mut output.storage)
+        else {
+            bail!("a convolution's tensors are not all on the CUDA device: move them")
+        };
+        let size = self.dtype.size_in_bytes();
+        let ((a, _a_used), (b, _b_used)) = (read(&a.slice, stream)?, read(&b.slice, stream)?);
+        let a = (a + (a_layout.start_offset() * size) as u64) as *const c_void;
+        let b = (b + (b_layout.start_offset() * size) as u64) as *const c_void;
+        let (to, _to_used) = written(&mut to.slice, stream)?;
+        let to = to as *mut c_void;
+        let (memory, _memory_used) = match &mut library.workspace {
+            Some(workspace) if self.workspace > 0 => {
+                let (memory, used) = workspace.device_ptr_mut(stream);
+                (memory as *mut c_void, Some(used))
+            }
+            _ => (std::ptr::null_mut(), None),
+        };
+        // The factors of product and former output: f64 for f64, else f32.
+        let (wide, single) = ([1f64, 0.], [1f32, 0.]);
+        let factor = |n: usize| -> *const c_void {
+            if self.dtype == DType::F64 {
+                (&raw const wide[n]).cast()
+            } else {
+                (&raw const single[n]).cast()
+            }
+        };
+        let (one, zero, handle) = (factor(0), factor(1), library.handle.0);
+        let Self { x, weight, y, convolution, workspace, .. } = self;
+        // SAFETY: handle, descriptors and memory live; the tensors are contiguous and of the
+        // descriptors' sizes, which come from the same plan.
+        unsafe {
+            match self.algorithm {
+                Algorithm::Forward(algorithm) => result::convolution_forward(
+                    handle,
+                    one,
+                    x.0,
+                    a,
+                    weight.0,
+                    b,
+                    convolution.0,
+                    algorithm,
+                    memory,
+                    *workspace,
+                    zero,
+                    y.0,
+                    to,
+                ),
+                Algorithm::ByInput(algorithm) => result::convolution_backward_data(
+                    handle,
+                    one,
+                    weight.0,
+                    b,
+                    y.0,
+                    a,
+                    convolution.0,
+                    algorithm,
+                    memory,
+                    *workspace,
+                    zero,
+                    x.0,
+                    to,
+                ),
+                Algorithm::ByWeight(algorithm) => result::convolution_backward_filter(
+                    handle,
+                    one,
+                    x.0,
+                    a,
+                    y.0,
+                    b,
+                    convolution.0,
+                    algorithm,
+                    memory,
+                    *workspace,
+                    zero,
+                    weight.0,
+                    to,
+                ),
+            }
+        }
+        .map_err(Error::wrap)
+    }
+}

@@ -1,0 +1,37 @@
+//! Kernels for GPUs: text in `kernels/`, compiled by NVRTC when it is first needed.
+//!
+//! Everything but the launch itself is the same for a GPU and for the emulation by which tests run
+//! the kernels on the processor.
+
+mod conv;
+#[cfg(feature = "cuda")]
+mod device;
+mod elementwise;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod emulator;
+mod flow;
+mod launch;
+mod loss;
+mod lovasz;
+mod machine;
+mod node;
+mod norm;
+#[cfg(all(test, target_os = "linux"))]
+mod nvrtc;
+mod pool;
+mod program;
+mod resample;
+mod softmax;
+mod source;
+mod table;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
+mod unary;
+
+pub(crate) use conv::{convolution, convolves};
+pub(crate) use elementwise::{concat, leading_channels};
+pub(crate) use flow::coupling;
+pub(crate) use machine::{Argument, Machine};
+pub(crate) use norm::Normalize;
+pub(crate) use program::update;
+pub(crate) use unary::{OnGpu, apply};
