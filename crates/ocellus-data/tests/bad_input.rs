@@ -4,7 +4,10 @@
 use std::{fs, io::Cursor, path::PathBuf, time::Instant};
 
 use image::{DynamicImage, ImageFormat};
-use ocellus_data::{Alpha, DecodeConfig, Error, Image};
+use ocellus_data::{
+    Alpha, CellCrop, CellFinder, Dataset, DecodeConfig, Error, Image, ImageFiles, MmSegpc,
+    Preprocess, Sample, SampleSet,
+};
 
 struct Folder(tempfile::TempDir);
 
@@ -158,6 +161,50 @@ fn a_cut_off_bmp_is_refused_before_memory_is_taken() {
     let message = Folder::new().message("half.bmp", &whole[..whole.len() / 2]);
     let expected = format!("promises {} bytes, there are {}", whole.len(), whole.len() / 2);
     assert!(message.contains("cut off") && message.contains(&expected), "{message}");
+}
+
+#[test]
+fn a_mask_of_another_size_is_named_with_its_image() {
+    let folder = Folder::new();
+    let write = |name: &str, width, height| {
+        folder.file(name, &encode(image::GrayImage::new(width, height), ImageFormat::Png))
+    };
+    let image = write("cell.png", 16, 12);
+    let files = |masks: Vec<PathBuf>| {
+        let mut sample = Sample::new(&image, 0);
+        sample.masks = masks;
+        let set = SampleSet::of_one_class(folder.0.path(), "cell", vec![sample]).unwrap();
+        ImageFiles::new(set, Preprocess::new(8, 8))
+    };
+    let message = |files: ImageFiles| files.load(0).unwrap_err().to_string();
+    let (narrow, low) = (write("narrow.png", 15, 12), write("low.png", 16, 11));
+    let expected = "cell.png: the image is 12×16 (height×width), its mask 12×15: they must be of one \
+                    size; see ";
+    for files in [
+        files(vec![narrow.clone()]).with_masks(true),
+        files(vec![narrow.clone()]).with_crop(CellCrop::default()),
+    ] {
+        let message = message(files);
+        assert!(message.contains(expected) && message.ends_with("narrow.png"), "{message}");
+    }
+    let message = message(files(vec![narrow, low]).with_masks(true));
+    assert!(message.contains("low.png: the mask is 11×16 (height×width), another"), "{message}");
+    assert!(message.contains("narrow.png, 12×15: they must be of one size"), "{message}");
+    // Without masks they do not matter.
+    assert!(files(vec![folder.0.path().join("none.png")]).load(0).is_ok());
+}
+
+#[test]
+fn a_field_whose_mask_is_too_small_is_named() {
+    let folder = Folder::new();
+    for kind in ["images", "masks"] {
+        fs::create_dir(folder.0.path().join(kind)).unwrap();
+    }
+    folder.file("images/a.png", &encode(image::GrayImage::new(512, 382), ImageFormat::Png));
+    folder.file("masks/a.png", &encode(image::GrayImage::new(256, 191), ImageFormat::Png));
+    let fields = MmSegpc::open(folder.0.path()).unwrap();
+    let message = CellFinder::default().find(&fields).unwrap_err().to_string();
+    assert!(message.contains("a.png: ") && message.contains("512×372"), "{message}");
 }
 
 #[test]

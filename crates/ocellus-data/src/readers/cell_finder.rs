@@ -1,6 +1,8 @@
 use rayon::prelude::*;
 
-use crate::{CellCrop, DecodeConfig, Result, Sample, SampleSet, image::components, raster::Window};
+use crate::{
+    CellCrop, DecodeConfig, Error, Result, Sample, SampleSet, image::components, raster::Window,
+};
 
 /// Makes single cells of fields whose cells are marked by masks: a sample for each connected region of
 /// a mask, a [window](Sample::window) of its field. Cells that touch are one region.
@@ -77,7 +79,11 @@ impl CellFinder {
     fn cells(&self, fields: &SampleSet, field: &Sample) -> Result<Vec<Sample>> {
         let Some(mask) = field.read_mask(&DecodeConfig::default())? else { return Ok(Vec::new()) };
         let (mask, x, y) = match field.window {
-            Some(window) => (mask.window(window)?, window.x, window.y),
+            Some(window) => {
+                let place = field.masks.first().unwrap_or(&field.path);
+                let part = mask.window(window).map_err(|error| Error::decode(place, error))?;
+                (part, window.x, window.y)
+            }
             None => (mask, 0, 0),
         };
         let marked: Vec<bool> = mask.data().iter().map(|&value| value >= 0.5).collect();

@@ -50,11 +50,13 @@ impl Sample {
             return Err(Error::decode(
                 &self.path,
                 format!(
-                    "the image is {}×{} (height×width), its mask {}×{}: they must be of one size",
+                    "the image is {}×{} (height×width), its mask {}×{}: they must be of one size; \
+                     see {}",
                     image.height(),
                     image.width(),
                     mask.height(),
-                    mask.width()
+                    mask.width(),
+                    self.masks.first().unwrap_or(&self.path).display()
                 ),
             ));
         }
@@ -80,12 +82,16 @@ impl Sample {
                 Some(union) => union,
             };
             if union.dims() != mask.dims() {
-                return Err(Error::Shape(format!(
-                    "{}: the mask is {:?}, another of this image {:?} (channels, height, width)",
-                    path.display(),
-                    mask.dims(),
-                    union.dims()
-                )));
+                let reason = format!(
+                    "the mask is {}×{} (height×width), another of this image, {}, {}×{}: they must \
+                     be of one size",
+                    mask.height(),
+                    mask.width(),
+                    self.masks[0].display(),
+                    union.height(),
+                    union.width()
+                );
+                return Err(Error::decode(path, reason));
             }
             let union = merged.insert(union);
             for (value, &m) in union.data_mut().iter_mut().zip(mask.data()) {
