@@ -25,6 +25,9 @@ pub(crate) struct CrossEntropy {
     pub(crate) reduction: Reduction,
     pub(crate) divisor: f64,
     pub(crate) dim: usize,
+    /// Targets and weights on a GPU.
+    #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+    pub(crate) on_device: std::sync::OnceLock<[candle_core::Tensor; 3]>,
 }
 
 impl CrossEntropy {
@@ -43,6 +46,8 @@ impl CrossEntropy {
             reduction,
             divisor,
             dim,
+            #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+            on_device: std::sync::OnceLock::new(),
         }
     }
 

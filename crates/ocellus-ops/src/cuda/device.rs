@@ -3,16 +3,17 @@
 //! Kernels on a GPU.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaStream, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg, SyncOnDrop,
+    CudaFunction, CudaStream, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
+    SyncOnDrop,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::{
     CompileError, CompileOptions, compile_ptx_with_opts,
 };
-use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
+use candle_core::cuda_backend::{CudaStorageSlice, DeviceId, WrapErr};
 use candle_core::{CudaDevice, CudaStorage, DType, Result, Shape, Storage, Tensor, bail};
 
 use super::launch::{Grid, Params};
@@ -22,12 +23,13 @@ use super::source::{ARCHITECTURE, Module};
 // SAFETY: `Params` is an array of integers, laid out as the kernels' `struct Params`.
 unsafe impl DeviceRepr for Params {}
 
-/// Memory that is not cleared.
+/// Memory that is not cleared; for an element at least, since there is no memory of none.
 pub(crate) fn uninitialized(
     device: &CudaDevice,
     shape: &Shape,
     dtype: DType,
 ) -> Result<CudaStorage> {
+    let shape = if shape.elem_count() == 0 { &Shape::from(1) } else { shape };
     // SAFETY: what is asked for is the output of a kernel that writes all of it.
     unsafe { device.alloc_uninit(shape, dtype) }
 }
@@ -86,13 +88,13 @@ pub(crate) fn launch<'a>(
         values.push(address);
     }
     let values = Params::new(&values)?;
-    let function = device.get_or_load_custom_func(name, &module.name(), &compiled(&module)?)?;
+    let function = function(device, module, name)?;
     let config = LaunchConfig {
         grid_dim: (grid.blocks, 1, 1),
         block_dim: (grid.threads, 1, 1),
         shared_mem_bytes: 0,
     };
-    let mut builder = function.builder();
+    let mut builder = stream.launch_builder(&function);
     builder.arg(&values);
     // SAFETY: the kernel takes `Params` alone; the tensors live, are on this device, and the
     // emulation has shown that the kernel stays within tensors of such sizes.
@@ -130,6 +132,21 @@ pub(super) fn written<'a>(
     stream: &'a CudaStream,
 ) -> Result<(u64, SyncOnDrop<'a>)> {
     Ok(any!(slice, slice => slice.device_ptr_mut(stream)))
+}
+
+/// The kernel on that device, loaded when it is first asked for.
+fn function(device: &CudaDevice, module: Module, name: &'static str) -> Result<CudaFunction> {
+    type Key = (DeviceId, Module, &'static str);
+    static LOADED: LazyLock<RwLock<HashMap<Key, CudaFunction>>> = LazyLock::new(RwLock::default);
+    let key = (device.id(), module, name);
+    if let Some(function) = LOADED.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Ok(function.clone());
+    }
+    let ptx = compiled(&key.1)?;
+    let function = device.get_or_load_custom_func(name, &key.1.name(), &ptx)?.into_cuda_function();
+    let mut loaded = LOADED.write().unwrap_or_else(PoisonError::into_inner);
+    loaded.insert(key, function.clone());
+    Ok(function)
 }
 
 /// The module as PTX, compiled when it is first asked for.

@@ -168,6 +168,11 @@ impl Normalize {
         let (dtype, wide, machine) = (x.dtype(), computed(x.dtype()), &self.machine);
         let sizes = Sizes::of(x.dims());
         let Sizes { channels, plane, count, pieces } = sizes;
+        if residual.is_none() && !of.of_batch && !affine.track_op() {
+            // Nothing takes the sums, as where a network is frozen.
+            let by_x = self.by_input(of, x, (&values, &gradient), (&of.maps, self.relu))?;
+            return Ok(vec![by_x, None]);
+        }
         let mut parts = machine.output((channels, pieces, 2), DType::F64)?;
         let shape = if residual.is_some() { x.dims() } else { &[1] };
         let mut masked = machine.output(shape, dtype)?;
@@ -218,34 +223,48 @@ impl Normalize {
             Some(_) => (&masked, false),
             None => (&gradient, self.relu),
         };
-        let by_x = if x.track_op() {
-            let mut dx = machine.output(x.shape(), dtype)?;
-            let elements = x.elem_count();
-            launch!(
-                machine,
-                kernel("input_gradient"),
-                dtype,
-                Grid::elements(elements),
-                [
-                    &values,
-                    counted,
-                    &of.maps,
-                    &through,
-                    &mut dx,
-                    elements,
-                    Divisor(channels),
-                    Divisor(plane),
-                    of.of_batch,
-                    still,
-                ]
-            )?;
-            collect(x, dx.tensor())?
-        } else {
-            None
-        };
+        let by_x = self.by_input(of, x, (&values, counted), (&through, still))?;
         let by_affine = affine.track_op().then(|| by_affine.tensor());
         let by_residual = residual.map(|residual| residual.track_op().then(|| masked.clone()));
         Ok([by_x, by_affine].into_iter().chain(by_residual).collect())
+    }
+}
+
+impl Normalize {
+    /// The gradient by the input, if it is asked for: from the gradient that counts, or of which it
+    /// has still to be seen where it does.
+    fn by_input(
+        &self,
+        of: &Channels,
+        x: &Tensor,
+        (values, gradient): (&Tensor, &Tensor),
+        (through, still): (&Tensor, bool),
+    ) -> Result<Option<Tensor>> {
+        if !x.track_op() {
+            return Ok(None);
+        }
+        let Sizes { channels, plane, .. } = Sizes::of(x.dims());
+        let mut dx = self.machine.output(x.shape(), x.dtype())?;
+        let count = x.elem_count();
+        launch!(
+            self.machine,
+            kernel("input_gradient"),
+            x.dtype(),
+            Grid::elements(count),
+            [
+                values,
+                gradient,
+                &of.maps,
+                through,
+                &mut dx,
+                count,
+                Divisor(channels),
+                Divisor(plane),
+                of.of_batch,
+                still,
+            ]
+        )?;
+        collect(x, dx.tensor())
     }
 }
 

@@ -6,7 +6,6 @@ use super::launch::{BLOCK, Divisor, Grid, lanes};
 use super::loss::reduced;
 use super::machine::{Kernel, Machine, Output, launch, settled};
 use super::source::Family;
-use super::table::Table;
 use super::unary::OnGpu;
 use crate::Reduction;
 use crate::axis::Axis;
@@ -65,17 +64,22 @@ impl<F: Form> OnGpu for Along<F> {
 }
 
 impl CrossEntropy {
-    /// Indices, probabilities and weights as the kernels read them; some tensor in the place of what
-    /// there is not.
+    /// Indices, probabilities and weights as the kernels read them.
     fn operands(&self, x: &Tensor) -> Result<[Tensor; 3]> {
+        if let Some(operands) = self.on_device.get() {
+            return Ok(operands.clone());
+        }
         let weights = Tensor::new(self.weights.as_slice(), x.device())?;
-        Ok(match &self.target {
-            Target::Probabilities(p) => [Table::Integers(vec![0]).beside(x)?, settled(p)?, weights],
+        // In the place of what there is not stands something that is never read.
+        let operands = match &self.target {
+            Target::Probabilities(p) => [weights.clone(), settled(p)?, weights],
             Target::Indices(indices) => {
                 let indices = Tensor::new(indices.classes(), x.device())?;
-                [indices, x.clone(), weights]
+                [indices.clone(), indices, weights]
             }
-        })
+        };
+        let _ = self.on_device.set(operands.clone()); // For the backward pass.
+        Ok(operands)
     }
 
     fn is_dense(&self) -> bool {

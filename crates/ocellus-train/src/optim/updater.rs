@@ -1,6 +1,7 @@
 use std::{array, collections::BTreeMap};
 
 use candle_core::{DType, Device, Error, Result, Tensor, Var, backprop::GradStore, bail};
+use ocellus_ops::update_recorded;
 
 use crate::optim::{
     groups::Groups,
@@ -195,6 +196,9 @@ impl<const N: usize> Slots<N> {
             Self::F32(slots) => move_in_place(var, grad, slots, update),
             Self::F64(slots) => move_in_place(var, grad, slots, update),
             Self::Tensors(slots) => {
+                if compiled(var, grad, slots, update)? {
+                    return Ok(());
+                }
                 let p = Composed::new(var.as_detached_tensor());
                 let g = Composed::new(grad.detach());
                 let (p, kept) = update.entry(p, g, slots.clone().map(Composed::new));
@@ -222,6 +226,36 @@ impl<const N: usize> Slots<N> {
         }
         Ok(())
     }
+}
+
+/// Moves `var` in one pass over parameter, gradient and slots, if its device compiles such passes.
+fn compiled<const N: usize>(
+    var: &Var,
+    grad: &Tensor,
+    slots: &mut [Tensor; N],
+    update: &impl Update<N>,
+) -> Result<bool> {
+    // An unused slot is a single zero, spread out.
+    let used: [bool; N] = array::from_fn(|n| slots[n].is_contiguous());
+    let read: Vec<&Tensor> = [grad]
+        .into_iter()
+        .chain(slots.iter().zip(used).filter(|(_, used)| *used).map(|(slot, _)| slot))
+        .collect();
+    let kept = update_recorded(var, &read, |p, read, zero| {
+        let mut read = read.into_iter();
+        let mut next = || read.next().unwrap_or_else(|| zero.clone());
+        let g = next();
+        let state = array::from_fn(|n| if used[n] { next() } else { zero.clone() });
+        let (p, kept) = update.entry(p, g, state);
+        let kept = kept.into_iter().zip(used).filter(|(_, used)| *used).map(|(value, _)| value);
+        (p, kept.collect())
+    })?;
+    let Some(kept) = kept else { return Ok(false) };
+    let slots = slots.iter_mut().zip(used).filter(|(_, used)| *used);
+    for ((slot, _), tensor) in slots.zip(kept) {
+        *slot = tensor;
+    }
+    Ok(true)
 }
 
 fn count(n: u64) -> Result<Tensor> {
@@ -321,6 +355,38 @@ mod tests {
         }
         kernel.load_state(&b)?;
         composed.load_state(&a)
+    }
+
+    /// Three steps on a GPU, if there is one, and on the processor.
+    fn a_gpu_agrees<R: Rule<N> + Copy, const N: usize>(rule: R) -> Result<()> {
+        let Ok(gpu) = Device::new_cuda(0) else {
+            eprintln!("no GPU: skipped");
+            return Ok(());
+        };
+        let run = |device: &Device| -> Result<(Updater<R, N>, Var)> {
+            let p = Var::from_tensor(&fill((3, 5), 0.1, DType::F64)?.to_device(device)?)?;
+            let mut updater = Updater::new(rule, vec![("p".to_owned(), p.clone())].into())?;
+            for phase in [0.2, 0.3, 0.4] {
+                let mut grads = GradStore::default();
+                grads.insert(p.as_tensor(), fill((3, 5), phase, DType::F64)?.to_device(device)?);
+                updater.step(&grads)?;
+            }
+            Ok((updater, p))
+        };
+        let ((there, p), (here, q)) = (run(&gpu)?, run(&Device::Cpu)?);
+        assert_close(&p.to_device(&Device::Cpu)?, &q, 1e-14)?;
+        for (name, slot) in &here.state()? {
+            assert_close(&there.state()?[name].to_device(&Device::Cpu)?, slot, 1e-14)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_gpu_gives_what_the_processor_gives() -> Result<()> {
+        a_gpu_agrees(SgdConfig::new(0.1).with_momentum(0.9).with_weight_decay(0.1))?;
+        a_gpu_agrees(AdamConfig::new(0.1).with_amsgrad(true).with_weight_decay(0.1))?;
+        a_gpu_agrees(AdaGradConfig::new(0.1).with_initial(0.3))?;
+        a_gpu_agrees(RmsPropConfig::keras3(0.1).with_momentum(0.5).with_weight_decay(0.1))
     }
 
     #[test]

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, Error, Result, Tensor, WithDType};
+use ocellus_ops::Recorded;
 
 /// What an update rule computes with: an entry (`f32`, `f64`) or a whole tensor.
 ///
-/// A rule is written once on this trait. The CPU runs it entry by entry in one pass over memory,
-/// other devices run it as a composition of tensor operations.
+/// A rule is written once on this trait. The CPU runs it entry by entry in one pass over memory; it
+/// is recorded and compiled for CUDA, which then does likewise; other devices run it as a
+/// composition of tensor operations.
 pub(crate) trait Value: Clone {
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -76,6 +78,34 @@ macro_rules! entry {
 
 entry!(f32, F32);
 entry!(f64, F64);
+
+/// An entry whose arithmetic is recorded, for devices that compile it to one pass over memory.
+impl Value for Recorded {
+    fn plus(self, other: Self) -> Self {
+        Self::plus(&self, &other)
+    }
+    fn minus(self, other: Self) -> Self {
+        Self::minus(&self, &other)
+    }
+    fn times(self, other: Self) -> Self {
+        Self::times(&self, &other)
+    }
+    fn over(self, other: Self) -> Self {
+        Self::over(&self, &other)
+    }
+    fn scale(self, factor: f64) -> Self {
+        Self::scale(&self, factor)
+    }
+    fn shift(self, summand: f64) -> Self {
+        Self::shift(&self, summand)
+    }
+    fn root(self) -> Self {
+        Self::root(&self)
+    }
+    fn larger(self, other: Self) -> Self {
+        Self::larger(&self, &other)
+    }
+}
 
 /// A tensor, or the error of the first operation that failed on the way to it.
 #[derive(Clone)]

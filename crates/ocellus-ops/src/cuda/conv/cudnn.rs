@@ -92,6 +92,7 @@ pub(super) fn compute(
     a: &Tensor,
     b: &Tensor,
 ) -> Result<Output> {
+    let (a, b) = (&aligned(a)?, &aligned(b)?);
     let dtype = a.dtype();
     let shape = match direction {
         Direction::Forward => plan.y,
@@ -113,6 +114,12 @@ pub(super) fn compute(
         prepared.run(library, &stream, [a, b], &mut output)
     })?;
     Ok(output)
+}
+
+/// The tensor where loads of 16 bytes can read it, as algorithms may: a view may begin anywhere.
+fn aligned(x: &Tensor) -> Result<Tensor> {
+    let first = x.layout().start_offset() * x.dtype().size_in_bytes();
+    if first.is_multiple_of(16) { Ok(x.clone()) } else { x.force_contiguous() }
 }
 
 /// Descriptors and the algorithm of a convolution in one direction.
@@ -252,6 +259,8 @@ impl Prepared {
             )
         };
         (prepared.algorithm, prepared.workspace) = (algorithm, workspace);
+        // An algorithm may be listed for the default, which allows TF32, also where it was not asked.
+        let math = if dtype == DType::F32 && !tf32 { self::math(dtype, tf32) } else { math };
         // SAFETY: the descriptor lives.
         unsafe { result::set_convolution_math_type(prepared.convolution.0, math) }
             .map_err(Error::wrap)?;
