@@ -14,7 +14,7 @@ pub(crate) struct TrainingSettings {
     /// protocol's.
     #[arg(long, global = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// `cpu`, `cuda` or `cuda:N`.
+    /// `cpu`, `cuda`, `cuda:N`, or `auto`: a GPU where there is one, else the CPU.
     #[arg(long, global = true, default_value = "cpu")]
     pub(crate) device: String,
     /// Continue a run that was stopped.

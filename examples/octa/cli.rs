@@ -100,6 +100,9 @@ pub(crate) struct Settings {
     /// held back for thresholds, the others are graded.
     #[arg(long, global = true, value_name = "COUNT")]
     pub(crate) fit_on: Option<usize>,
+    /// `cpu`, `cuda`, `cuda:N`, or `auto`: a GPU where there is one, else the CPU.
+    #[arg(long, global = true, default_value = "cpu")]
+    pub(crate) device: String,
     /// Repeats `table1` or `defects` with so many seeds, one after the other, and gives means and
     /// standard deviations.
     #[arg(long, global = true, default_value_t = 1, value_name = "COUNT")]

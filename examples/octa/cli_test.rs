@@ -1,6 +1,8 @@
 //! The program as its users meet it: bad input, folders of any kind, saved models.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../common/device.rs"]
+mod device;
 #[path = "../common/testing.rs"]
 mod testing;
 
@@ -59,6 +61,13 @@ fn grades_images_one_by_one_as_it_grades_them_together() {
     let together = succeeds("octa", &grade(fitted(), &folder, &out)).stdout;
     let together = String::from_utf8(together).unwrap();
     assert_eq!(together.lines().count(), 3);
+    let output =
+        succeeds("octa", &[&grade(fitted(), &folder, &out)[..], &["--device", "auto"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("device: "), "{said}");
+    if said.contains("CPU") {
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), together);
+    }
     for line in together.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let named = OctaGrade::ALL.iter().any(|grade| line["grade"] == grade.name());
@@ -215,6 +224,23 @@ fn finds_defects_of_a_category() {
     assert!(said.contains("give --data"), "{said}");
     let said = fails(&["defects", "--data", text(&out), "--out", text(&out)]);
     assert!(said.contains("free"), "{said}");
+}
+
+#[test]
+fn refuses_a_device_that_is_not_there() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, out) = (place.path().join("images"), place.path().join("out"));
+    images(&folder, OctaGrade::Outstanding, 1);
+    let fit = ["fit", "--quick", "--detector", "padim", "--out", text(&out)];
+    for arguments in [fit, grade(fitted(), &folder, &out)] {
+        let said = fails(&[&arguments[..], &["--device", "nonsense"]].concat());
+        assert!(said.contains("no device `nonsense`") && said.contains("`auto`"), "{said}");
+        if !ocellus::candle::utils::cuda_is_available() {
+            let said = fails(&[&arguments[..], &["--device", "cuda:1"]].concat());
+            assert!(said.contains("--features cuda") && said.contains("device 1"), "{said}");
+        }
+    }
+    assert!(!out.exists(), "a folder was made for a run that could not start");
 }
 
 #[test]

@@ -37,22 +37,23 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Stages 1 to 3; 2 to 4 where `deep`, as the paper's network has them.
-    pub(crate) fn new(name: &str, weights: Weights, deep: bool) -> Result<Self> {
+    /// Stages 1 to 3; 2 to 4 where `deep`, as the paper's network has them. All that is computed of its
+    /// features by tensors is, on its device.
+    pub(crate) fn new(name: &str, weights: Weights, deep: bool, device: &Device) -> Result<Self> {
         let stages = if deep { vec![2, 3, 4] } else { vec![1, 2, 3] };
         let config = config(name)?.with_stage_count(stages[2]);
         let params = match &weights {
             Weights::Random(seed) => ParamStore::seeded(*seed),
             Weights::Vessels { seed, side, pretraining } => {
-                pretraining.run(&config, *side, *seed)?
+                pretraining.run(&config, *side, *seed, device)?
             }
             Weights::File(file) => {
                 let params = ParamStore::seeded(0);
-                load(&params, &config, file)?;
+                load(&params, &config, file, device)?;
                 params
             }
         };
-        let backbone = FrozenBackbone::resnet(&config, &params)?;
+        let backbone = FrozenBackbone::resnet(&config, &params, device)?;
         Ok(Self { name: name.to_owned(), weights, params, backbone, stages })
     }
 
@@ -114,7 +115,7 @@ fn config(name: &str) -> Result<ResNetConfig> {
     }
 }
 
-fn load(params: &ParamStore, config: &ResNetConfig, file: &Path) -> Result<()> {
+fn load(params: &ParamStore, config: &ResNetConfig, file: &Path, device: &Device) -> Result<()> {
     if !file.is_file() {
         bail!(
             "no weights at {}. Those of networks trained on ImageNet are published by torchvision; \
@@ -123,7 +124,7 @@ fn load(params: &ParamStore, config: &ResNetConfig, file: &Path) -> Result<()> {
         )
     }
     // The store takes up the network's parameters, then their values.
-    ocellus::backbones::ResNet::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
+    ocellus::backbones::ResNet::new(config, params.var_builder(DType::F32, device))?;
     let loading = LoadConfig::default().with_allow_unexpected(true);
     params.load(&WeightFile::open(file)?, &loading).with_context(|| {
         format!("the weights {} are not those of {}", file.display(), config.name)

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Settings,
-    common::{files, image_files::image_files},
+    common::{device::device, files, image_files::image_files},
     drawings,
     saved::Grader,
 };
@@ -30,7 +30,8 @@ struct Line {
 
 /// Grades each image; what cannot be read is named, and makes the exit code 1 at the end.
 pub(crate) fn grade(settings: &Settings, model: &Path, inputs: &[PathBuf]) -> Result<()> {
-    let grader = Grader::open(model, settings.weights.as_deref())?;
+    let device = device(&settings.device)?;
+    let grader = Grader::open(model, settings.weights.as_deref(), &device)?;
     let images = image_files(inputs)?;
     let out = settings.common.out_folder("octa-grades", &[])?;
     let mut failed = 0;

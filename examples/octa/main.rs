@@ -6,6 +6,7 @@ mod commands;
 #[path = "../common"]
 mod common {
     pub(crate) mod common_settings;
+    pub(crate) mod device;
     pub(crate) mod files;
     pub(crate) mod image_files;
     pub(crate) mod outcome;

@@ -33,11 +33,17 @@ const BATCH: usize = 8;
 const LEARNING_RATE: f64 = 2e-3;
 
 impl Pretraining {
-    /// Weights of the backbone, learned from images of that size.
-    pub(crate) fn run(self, config: &ResNetConfig, side: usize, seed: u64) -> Result<ParamStore> {
+    /// Weights of the backbone, learned from images of that size, on that device.
+    pub(crate) fn run(
+        self,
+        config: &ResNetConfig,
+        side: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<ParamStore> {
         let (params, head_params) = (ParamStore::seeded(seed), ParamStore::seeded(seed));
-        let network = ResNet::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
-        let vb = head_params.var_builder(DType::F32, &Device::Cpu);
+        let network = ResNet::new(config, params.var_builder(DType::F32, device))?;
+        let vb = head_params.var_builder(DType::F32, device);
         let head = |(n, stage): (usize, &Stage)| {
             let config = Conv2dConfig::new(stage.channels, 1, 1);
             Conv2d::new(&config, vb.pp(format!("head{n}")))
@@ -57,7 +63,7 @@ impl Pretraining {
                 schedule: &mut Cosine::new(Per::Step, steps)?,
             },
             |epoch| Ok(order(self.images, seed ^ (epoch as u64).rotate_left(32))),
-            |batch: &Vec<usize>, _| Ok(loss(&network, &heads, &drawn, batch)?),
+            |batch: &Vec<usize>, _| Ok(loss(&network, &heads, batch_of(&drawn, batch, device)?)?),
             |_| Ok(None),
             &mut bar,
         )?;
@@ -73,21 +79,20 @@ fn order(images: usize, seed: u64) -> Vec<Result<Vec<usize>, BoxError>> {
     all.chunks(BATCH).map(|batch| Ok(batch.to_vec())).collect()
 }
 
-/// How far each stage is from telling the share of vessels at each of its places.
-fn loss(
-    network: &ResNet,
-    heads: &[Conv2d],
-    drawn: &dyn Dataset,
-    batch: &[usize],
-) -> Result<Tensor> {
+/// Prepared images and their vessels.
+fn batch_of(drawn: &dyn Dataset, batch: &[usize], device: &Device) -> Result<(Tensor, Tensor)> {
     let (mut images, mut masks) = (Vec::new(), Vec::new());
     for &index in batch {
         let example = drawn.load(index)?;
         masks.push(example.mask.context("a drawn image has no mask of its vessels")?);
         images.push(example.image);
     }
-    let x = Preparation::torchvision().apply(&Image::stack(&images, &Device::Cpu)?)?;
-    let masks = Image::stack(&masks, &Device::Cpu)?;
+    let x = Preparation::torchvision().apply(&Image::stack(&images, device)?)?;
+    Ok((x, Image::stack(&masks, device)?))
+}
+
+/// How far each stage is from telling the share of vessels at each of its places.
+fn loss(network: &ResNet, heads: &[Conv2d], (x, masks): (Tensor, Tensor)) -> Result<Tensor> {
     let features = network.features_t(&x, true)?;
     let mut total = None;
     for (head, features) in heads.iter().zip(&features[1..]) {

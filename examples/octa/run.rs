@@ -10,6 +10,7 @@ use ocellus::{
 
 use crate::{
     cli::{Rule, Settings, Untrained},
+    common::device::device,
     encoder::{Network, Weights},
     pretraining::Pretraining,
     sets::Sets,
@@ -175,7 +176,7 @@ impl Run {
                 }
             }
         };
-        let network = Network::new(backbone, weights, preset.paper)?;
+        let network = Network::new(backbone, weights, preset.paper, &device(&settings.device)?)?;
         let out = settings.common.out_folder(name, &[])?;
         let scoring = ImageScoring::new(settings.score.unwrap_or(usual.pooling))
             .with_two_sided(settings.two_sided.unwrap_or(usual.two_sided));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use ocellus::{
     anomaly::{AnomalyDetector, Detector},
+    candle::Device,
     octa::{Representation, Represented, SubdivisionModel, UnoQa},
 };
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ pub(crate) struct Grader {
 
 impl Grader {
     /// Reads both files; weights that were from a file must be given again.
-    pub(crate) fn open(model: &Path, weights: Option<&Path>) -> Result<Self> {
+    pub(crate) fn open(model: &Path, weights: Option<&Path>, device: &Device) -> Result<Self> {
         let path = card_of(model);
         let text = std::fs::read(&path).with_context(|| {
             format!("{} cannot be read: give the detector that `fit` saved", path.display())
@@ -108,7 +109,7 @@ impl Grader {
                 card.backbone_weights.as_deref().unwrap_or("whose name is not known")
             ),
         };
-        let network = Network::new(&card.backbone, weights, card.paper)?;
+        let network = Network::new(&card.backbone, weights, card.paper, device)?;
         let detector = Detector::load(model, network.backbone)?;
         let Some(threshold) = detector.calibration().image_threshold else {
             bail!("{} has no threshold: `fit` writes one", model.display())

@@ -35,7 +35,7 @@ const STEPS: usize = 300;
 pub(crate) fn result(run: &Run, row: &Row, settings: String) -> Result<RowResult> {
     let scale = areas::samples(&run.areas, &run.config.protocol, &run.settings)?.scale;
     let (classes, seed) = (run.areas.classes.len(), run.config.seed);
-    let (x, truth) = sample(&run.areas.train, &scale, seed, classes)?;
+    let (x, truth) = sample(run, &scale)?;
     let params = ParamStore::seeded(seed);
     let vb = params.var_builder(DType::F32, &run.device);
     let layer = Linear::new(&LinearConfig::new(x.dims()[1], classes), vb)?;
@@ -84,8 +84,9 @@ fn seen(scene: &Scene, scale: &Scale) -> Result<(Vec<f32>, Image)> {
 }
 
 /// Features and classes of pixels drawn evenly from the scenes.
-fn sample(scenes: &[Scene], scale: &Scale, seed: u64, classes: usize) -> Result<(Tensor, Tensor)> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+fn sample(run: &Run, scale: &Scale) -> Result<(Tensor, Tensor)> {
+    let (scenes, classes) = (&run.areas.train, run.areas.classes.len());
+    let mut random = ChaCha8Rng::seed_from_u64(run.config.seed);
     let (mut rows, mut truth) = (Vec::<f32>::new(), Vec::new());
     for scene in scenes {
         let (features, mask) = seen(scene, scale)?;
@@ -100,8 +101,8 @@ fn sample(scenes: &[Scene], scale: &Scale, seed: u64, classes: usize) -> Result<
         }
     }
     let count = truth.len();
-    let device = ocellus::candle::Device::Cpu;
-    Ok((Tensor::from_vec(rows, (count, ()), &device)?, Tensor::from_vec(truth, count, &device)?))
+    let x = Tensor::from_vec(rows, (count, ()), &run.device)?;
+    Ok((x, Tensor::from_vec(truth, count, &run.device)?))
 }
 
 /// The bands, and mean and deviation of each in squares around the pixel, plane by plane.

@@ -8,7 +8,7 @@
 //!
 //! // A small network of random weights; those of a file are loaded into the store before.
 //! let config = ResNetConfig::resnet18().with_channels(8).with_stage_count(2);
-//! let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1))?;
+//! let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1), &Device::Cpu)?;
 //! let encoder = Encoder::new(backbone, &[1, 2])?;
 //!
 //! let normal = vec![Tensor::rand(0.4f32, 0.6, (16, 3, 32, 32), &Device::Cpu)?];
@@ -43,6 +43,8 @@
 //!   maxima that methods measure by are frozen when they are calibrated.
 //! - **Label-free and oracle** are told apart by name: a threshold that saw labels says so.
 //! - **Streams.** Images come a batch at a time, as often as a method needs.
+//! - **Devices.** A detector works where its [`FrozenBackbone`] is: features and flows are computed and
+//!   fitted there. `PaDiM` and `PatchCore` measure features on the CPU.
 //!
 //! # Features
 //!
@@ -55,6 +57,7 @@ mod error;
 mod flows;
 mod maps;
 mod model;
+mod on_cpu;
 mod padim;
 mod patchcore;
 mod source;

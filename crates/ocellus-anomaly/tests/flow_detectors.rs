@@ -78,7 +78,7 @@ fn fastflow_maps_equal_anomalibs() -> Result<()> {
 
 fn backbone() -> Result<FrozenBackbone> {
     let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(2);
-    FrozenBackbone::resnet(&config, &ParamStore::seeded(3))
+    FrozenBackbone::resnet(&config, &ParamStore::seeded(3), &Device::Cpu)
 }
 
 fn encoder() -> Result<Encoder> {

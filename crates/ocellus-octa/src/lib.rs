@@ -17,7 +17,7 @@
 //!
 //! // A detector that has seen outstanding images only; here with a small network of random weights.
 //! let network = ResNetConfig::resnet18().with_channels(8).with_stage_count(2);
-//! let backbone = FrozenBackbone::resnet(&network, &ParamStore::seeded(1))?;
+//! let backbone = FrozenBackbone::resnet(&network, &ParamStore::seeded(1), &Device::Cpu)?;
 //! let outstanding = vec![Tensor::rand(0.4f32, 0.6, (16, 3, 32, 32), &Device::Cpu)?];
 //! let detector = Detector::fit(Encoder::new(backbone, &[1, 2])?, &Padim::new(12), &outstanding)?;
 //!

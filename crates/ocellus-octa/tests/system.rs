@@ -18,7 +18,7 @@ use ocellus_params::ParamStore;
 
 fn backbone() -> FrozenBackbone {
     let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(2);
-    FrozenBackbone::resnet(&config, &ParamStore::seeded(1)).unwrap()
+    FrozenBackbone::resnet(&config, &ParamStore::seeded(1), &Device::Cpu).unwrap()
 }
 
 /// Batches of four images.

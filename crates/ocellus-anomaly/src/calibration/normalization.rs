@@ -1,6 +1,6 @@
 use candle_core::{DType, Device, Tensor, cpu::erf::erfc_f64};
 
-use crate::{Error, Result, ScoreDistribution};
+use crate::{Error, Result, ScoreDistribution, on_cpu::on_cpu};
 
 /// Scores on a scale that people read: 0.5 at the threshold, or standard deviations.
 ///
@@ -129,8 +129,7 @@ impl Normalization {
     ///
     /// If it cannot be read from its device.
     pub fn apply_tensor(&self, scores: &Tensor) -> Result<Tensor> {
-        let values = scores.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-        let values = values.flatten_all()?.to_vec1::<f64>()?;
+        let values = on_cpu(scores, DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
         let values: Vec<f64> = values.into_iter().map(|score| self.apply(score)).collect();
         let normalized = Tensor::from_vec(values, scores.shape(), &Device::Cpu)?;
         Ok(normalized.to_dtype(scores.dtype())?.to_device(scores.device())?)

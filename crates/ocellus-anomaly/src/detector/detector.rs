@@ -1,11 +1,12 @@
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 use super::file::{self, Tables};
 use crate::{
     Calibration, EncodedImages, Encoder, Error, FeatureModel, FitFeatures, FrozenBackbone,
     ImagePooling, ImageScoring, ImageSource, Result, ScoreDistribution, Scores, Threshold,
+    on_cpu::values,
 };
 
 /// Says how strange images are, as a whole and pixel by pixel.
@@ -45,7 +46,7 @@ pub trait AnomalyDetector {
 /// use ocellus_params::ParamStore;
 ///
 /// let config = ResNetConfig::resnet18().with_channels(8).with_stage_count(2);
-/// let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1))?;
+/// let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1), &Device::Cpu)?;
 /// let encoder = Encoder::new(backbone.clone(), &[1, 2])?;
 ///
 /// // Fitted on normal images alone.
@@ -129,10 +130,6 @@ impl Detector {
         let (mut images, mut pixels) = (Vec::new(), ScoreDistribution::coarse());
         for batch in normal.pass(0)? {
             let scores = self.one_sided(&batch?)?;
-            let values = |x: &Tensor| -> Result<Vec<f32>> {
-                let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-                Ok(x.flatten_all()?.to_vec1()?)
-            };
             images.extend(values(&scores.images)?);
             pixels.add(&values(&scores.maps)?)?;
         }
@@ -202,7 +199,7 @@ impl Detector {
         file::save(self, path.as_ref())
     }
 
-    /// Reads a detector that gives the same bits as the one that was saved.
+    /// Reads a detector that gives the same bits as the one that was saved, on the backbone's device.
     ///
     /// # Errors
     ///
@@ -273,6 +270,7 @@ impl AnomalyDetector for Detector {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
     use ocellus_backbones::ResNetConfig;
     use ocellus_params::ParamStore;
 
@@ -282,7 +280,7 @@ mod tests {
     #[test]
     fn two_sides_measure_from_the_median_and_come_back_from_a_file() -> Result<()> {
         let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(2);
-        let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1))?;
+        let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1), &Device::Cpu)?;
         let encoder = Encoder::new(backbone.clone(), &[1, 2])?;
         let normal = vec![Tensor::rand(0f32, 1., (9, 3, 32, 32), &Device::Cpu)?];
         let mut detector = Detector::fit(encoder, &Padim::new(6), &normal)?;

@@ -93,9 +93,10 @@ fn restored(state: State, backbone: FrozenBackbone) -> Result<Detector> {
     let stages: Vec<usize> = encoder.get_all("stages")?;
     let center = state.find("center")?;
     let scoring = ImageScoring::new(ImagePooling::restore(&state)?);
+    let (kind, part) = (state.get::<String>("kind")?, state.part("model"));
     Ok(Detector {
+        model: restore(&kind, &part, backbone.device())?,
         encoder: Encoder::new(backbone, &stages)?.with_preparation(preparation),
-        model: restore(&state.get::<String>("kind")?, &state.part("model"))?,
         scoring: scoring.with_two_sided(center.is_some()),
         center: center.unwrap_or_default(),
         calibration: Calibration::restore(&state.part("calibration"))?,

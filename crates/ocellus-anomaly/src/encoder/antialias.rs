@@ -1,9 +1,9 @@
 use std::ops::Range;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::Result;
+use crate::{Result, on_cpu::values};
 
 /// Bilinear resizing of planes with antialiasing, on the CPU, in `f32`.
 ///
@@ -15,8 +15,7 @@ use crate::Result;
 /// along the width, then along the height.
 pub(super) fn resize(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
-    let values = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-    let values = values.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
+    let values = values(x)?;
     let (across, down) = (taps(width, columns), taps(height, rows));
     let planes: Vec<Vec<f32>> = values
         .par_chunks(height * width)

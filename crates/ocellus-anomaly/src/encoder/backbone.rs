@@ -26,6 +26,7 @@ use crate::Result;
 /// let resnet = ResNet::new(&config, params.var_builder(DType::F32, &Device::Cpu))?;
 /// let backbone = FrozenBackbone::new("resnet18/8", params.fingerprint()?, Arc::new(resnet));
 /// assert_eq!(backbone.name(), "resnet18/8");
+/// assert!(backbone.device().is_cpu());
 /// # Ok::<(), ocellus_anomaly::Error>(())
 /// ```
 #[derive(Clone)]
@@ -33,52 +34,63 @@ pub struct FrozenBackbone {
     name: String,
     fingerprint: u64,
     network: Arc<dyn Backbone + Send + Sync>,
+    device: Device,
 }
 
 impl FrozenBackbone {
     /// A backbone of that name, whose weights have that fingerprint, as
-    /// [`ParamStore::fingerprint`] gives it.
+    /// [`ParamStore::fingerprint`] gives it. They are on the CPU, if
+    /// [`with_device`](Self::with_device) does not say otherwise.
     pub fn new(
         name: impl Into<String>,
         fingerprint: u64,
         network: Arc<dyn Backbone + Send + Sync>,
     ) -> Self {
-        Self { name: name.into(), fingerprint, network }
+        Self { name: name.into(), fingerprint, network, device: Device::Cpu }
     }
 
-    /// A ResNet with the weights of the store, packed for inference.
+    /// Says where the weights of a network that was built elsewhere are. Nothing is moved.
+    #[must_use]
+    pub fn with_device(self, device: Device) -> Self {
+        Self { device, ..self }
+    }
+
+    /// A ResNet with the weights of the store, packed for inference, on that device.
     ///
     /// Weights that the store does not have yet are drawn from its seed: the features of a random
     /// network are weak, but cost no download.
     ///
     /// # Errors
     ///
-    /// If a weight of the store has another shape.
-    pub fn resnet(config: &ResNetConfig, params: &ParamStore) -> Result<Self> {
-        let mut network = ResNet::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
+    /// If a weight of the store has another shape, or is on another device.
+    pub fn resnet(config: &ResNetConfig, params: &ParamStore, device: &Device) -> Result<Self> {
+        let mut network = ResNet::new(config, params.var_builder(DType::F32, device))?;
         network.pack()?;
-        Ok(Self::new(config.name, params.fingerprint()?, Arc::new(network)))
+        let frozen = Self::new(config.name, params.fingerprint()?, Arc::new(network));
+        Ok(frozen.with_device(device.clone()))
     }
 
-    /// A VGG with the weights of the store.
+    /// A VGG with the weights of the store, on that device.
     ///
     /// # Errors
     ///
     /// As [`resnet`](Self::resnet).
-    pub fn vgg(config: &VggConfig, params: &ParamStore) -> Result<Self> {
-        let network = Vgg::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
-        Ok(Self::new(config.name, params.fingerprint()?, Arc::new(network)))
+    pub fn vgg(config: &VggConfig, params: &ParamStore, device: &Device) -> Result<Self> {
+        let network = Vgg::new(config, params.var_builder(DType::F32, device))?;
+        let frozen = Self::new(config.name, params.fingerprint()?, Arc::new(network));
+        Ok(frozen.with_device(device.clone()))
     }
 
-    /// DINOv2's vision transformer with the weights of the store. Its stages are the blocks, all at the
+    /// DINOv2's vision transformer with the weights of the store, on that device. Its stages are the blocks, all at the
     /// stride of a patch, of which images must be multiples.
     ///
     /// # Errors
     ///
     /// As [`resnet`](Self::resnet), and if the sizes do not fit each other.
-    pub fn dinov2(config: &DinoV2Config, params: &ParamStore) -> Result<Self> {
-        let network = DinoV2::new(config, params.var_builder(DType::F32, &Device::Cpu))?;
-        Ok(Self::new(config.name, params.fingerprint()?, Arc::new(network)))
+    pub fn dinov2(config: &DinoV2Config, params: &ParamStore, device: &Device) -> Result<Self> {
+        let network = DinoV2::new(config, params.var_builder(DType::F32, device))?;
+        let frozen = Self::new(config.name, params.fingerprint()?, Arc::new(network));
+        Ok(frozen.with_device(device.clone()))
     }
 
     /// Its name.
@@ -91,6 +103,12 @@ impl FrozenBackbone {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Where its weights are, and so where features are computed and flows fitted.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The network.

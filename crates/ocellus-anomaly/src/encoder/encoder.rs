@@ -9,8 +9,8 @@ use crate::{Error, FrozenBackbone, Preparation, Result};
 ///
 /// # Shapes
 ///
-/// - images: `(batch, channels, height, width)` of values in [0, 1]
-/// - features: one `(batch, channelsₖ, heightₖ, widthₖ)` a stage, in `f32`
+/// - images: `(batch, channels, height, width)` of values in [0, 1], on any device
+/// - features: one `(batch, channelsₖ, heightₖ, widthₖ)` a stage, in `f32`, on the backbone's device
 ///
 /// # Examples
 ///
@@ -21,7 +21,7 @@ use crate::{Error, FrozenBackbone, Preparation, Result};
 /// use ocellus_params::ParamStore;
 ///
 /// let config = ResNetConfig::resnet18().with_channels(8).with_stage_count(3);
-/// let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1))?;
+/// let backbone = FrozenBackbone::resnet(&config, &ParamStore::seeded(1), &Device::Cpu)?;
 /// let encoder = Encoder::new(backbone, &[1, 2, 3])?
 ///     .with_preparation(Preparation::torchvision().with_resize(72, 72).with_crop(64, 64));
 ///
@@ -125,7 +125,7 @@ impl Encoder {
                     "image {index} has values that are not finite: give values in [0, 1]"
                 )));
             }
-            let x = self.preparation.apply(&image)?;
+            let x = self.preparation.apply(&image)?.to_device(self.backbone.device())?;
             let features = self.backbone.network().stage_features(&x, &self.stages)?;
             for (scale, features) in scales.iter_mut().zip(features) {
                 scale.push(features.to_dtype(DType::F32)?);
@@ -146,7 +146,7 @@ mod tests {
 
     fn backbone() -> Result<FrozenBackbone> {
         let config = ResNetConfig::resnet18().with_channels(4).with_stage_count(3);
-        FrozenBackbone::resnet(&config, &ParamStore::seeded(3))
+        FrozenBackbone::resnet(&config, &ParamStore::seeded(3), &Device::Cpu)
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_vgg_is_a_backbone_too() -> Result<()> {
         let config = VggConfig::vgg11().with_channels([2, 3, 4, 5, 6]);
-        let backbone = FrozenBackbone::vgg(&config, &ParamStore::seeded(0))?;
+        let backbone = FrozenBackbone::vgg(&config, &ParamStore::seeded(0), &Device::Cpu)?;
         let encoder = Encoder::new(backbone, &[1, 2])?;
         let features = encoder.features(&fill((1, 3, 32, 32), 0., DType::F32)?)?;
         assert_eq!(features[1].dims(), [1, 4, 8, 8]);

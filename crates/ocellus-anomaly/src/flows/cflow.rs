@@ -1,10 +1,10 @@
-use candle_core::{DType, Device};
+use candle_core::DType;
 use ocellus_flows::{Cflow, CflowConfig, CflowSchedule, CflowTraining, FiberBatches};
 use ocellus_params::ParamStore;
 use ocellus_train::{Adam, Learner, Observer, fit};
 
 use super::start::start_gaussian;
-use super::training::{checked, sizes, unwrapped};
+use super::training::{checked, sizes_and_device, unwrapped};
 use super::{CflowAdModel, FlowStart};
 use crate::{FeatureSource, FitFeatures, Result};
 
@@ -16,7 +16,7 @@ use crate::{FeatureSource, FitFeatures, Result};
 /// ```
 ///
 /// The maxima are those of the normal images that the detector was fitted or calibrated on. The
-/// score of an image is the maximum of its map.
+/// score of an image is the maximum of its map. The flows are fitted on the features' device.
 ///
 /// # Parameters
 ///
@@ -118,11 +118,11 @@ impl CflowAd {
         features: &dyn FeatureSource,
         observer: &mut dyn Observer,
     ) -> Result<CflowAdModel> {
-        let scales = sizes(features)?;
+        let (scales, device) = sizes_and_device(features)?;
         let mut config = self.flows.clone();
         config.channels = scales.iter().map(|scale| scale.0).collect();
         let params = ParamStore::seeded(self.seed);
-        let flow = Cflow::new(&config, params.var_builder(DType::F32, &Device::Cpu))?;
+        let flow = Cflow::new(&config, params.var_builder(DType::F32, &device))?;
         if self.start == FlowStart::Gaussian {
             start_gaussian(&params, features, &scales)?;
         }

@@ -1,8 +1,8 @@
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use ocellus_flows::{Cflow, CflowConfig};
 use ocellus_params::ParamStore;
 
-use super::training::sizes;
+use super::training::{Sizes, sizes_and_device};
 use super::weights::{
     Weights, each_image, restore_coupling, restore_scales, save_coupling, save_scales,
 };
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CflowAdModel {
     config: CflowConfig,
-    scales: Vec<(usize, usize, usize)>,
+    scales: Sizes,
     weights: Weights,
     flow: Cflow,
     /// The greatest log-likelihood per channel of each scale.
@@ -39,7 +39,8 @@ impl CflowAdModel {
         params: &ParamStore,
         normal: &dyn FeatureSource,
     ) -> Result<Self> {
-        let (scales, weights) = (sizes(normal)?, Weights::of(params)?);
+        let (scales, _) = sizes_and_device(normal)?;
+        let weights = Weights::of(params)?;
         let mut model = Self::of(config.clone(), scales, weights, vec![])?;
         model.calibrate(normal)?;
         Ok(model)
@@ -52,7 +53,7 @@ impl CflowAdModel {
         &self.maxima
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Self> {
+    pub(crate) fn restore(state: &State, device: &Device) -> Result<Self> {
         let scales = restore_scales(state)?;
         let (alpha, clamp, mixing) = restore_coupling(state)?;
         let channels = scales.iter().map(|scale| scale.0).collect();
@@ -66,15 +67,10 @@ impl CflowAdModel {
         if maxima.len() != scales.len() || maxima.iter().any(|maximum| !maximum.is_finite()) {
             return Err(Error::Value(format!("has maxima {maxima:?} of {} scales", scales.len())));
         }
-        Self::of(config, scales, Weights::restore(state), maxima)
+        Self::of(config, scales, Weights::restore(state, device), maxima)
     }
 
-    fn of(
-        config: CflowConfig,
-        scales: Vec<(usize, usize, usize)>,
-        weights: Weights,
-        maxima: Vec<f32>,
-    ) -> Result<Self> {
+    fn of(config: CflowConfig, scales: Sizes, weights: Weights, maxima: Vec<f32>) -> Result<Self> {
         let channels: Vec<usize> = scales.iter().map(|scale| scale.0).collect();
         if channels != config.channels {
             return Err(Error::Shape(format!(
@@ -90,7 +86,7 @@ impl CflowAdModel {
     fn log_likelihoods(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
         let of_scale = |(scale, features): (usize, &Tensor)| {
             let likelihood = |x: &Tensor| self.flow.log_likelihood(scale, x);
-            Ok(each_image(features, likelihood)?.unsqueeze(1)?)
+            Ok(each_image(&self.weights.bring(features)?, likelihood)?.unsqueeze(1)?)
         };
         features.iter().enumerate().map(of_scale).collect()
     }
@@ -119,7 +115,8 @@ impl FeatureModel for CflowAdModel {
     fn latents(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
         check_features(features, &self.scales)?;
         let of_scale = |(scale, features): (usize, &Tensor)| {
-            each_image(features, |x| Ok(self.flow.latent(scale, x)?.value))
+            let features = self.weights.bring(features)?;
+            each_image(&features, |x| Ok(self.flow.latent(scale, x)?.value))
         };
         features.iter().enumerate().map(of_scale).collect()
     }

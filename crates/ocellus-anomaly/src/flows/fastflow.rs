@@ -1,10 +1,10 @@
-use candle_core::{DType, Device};
+use candle_core::DType;
 use ocellus_flows::{FastFlowConfig, FastFlowScale};
 use ocellus_params::ParamStore;
 use ocellus_train::{Adam, AdamConfig, Constant, FitConfig, Learner, Observer, fit};
 
 use super::FastFlowModel;
-use super::training::{checked, sizes, unwrapped};
+use super::training::{checked, sizes_and_device, unwrapped};
 use crate::{FeatureSource, FitFeatures, Result};
 
 /// FastFlow: a convolutional normalizing flow for each scale, on whole feature maps.
@@ -13,7 +13,8 @@ use crate::{FeatureSource, FitFeatures, Result};
 /// map = mean_k upsample(−exp(−½ mean_C z_k²))                  bilinear, by the centers of pixels
 /// ```
 ///
-/// −1 where all is normal, 0 where nothing is. The score of an image is the maximum of its map.
+/// −1 where all is normal, 0 where nothing is. The score of an image is the maximum of its map. The flows
+/// are fitted on the features' device.
 ///
 /// # Examples
 ///
@@ -104,11 +105,11 @@ impl FastFlow {
         features: &dyn FeatureSource,
         observer: &mut dyn Observer,
     ) -> Result<FastFlowModel> {
-        let scales = sizes(features)?;
+        let (scales, device) = sizes_and_device(features)?;
         let mut config = self.flows.clone();
         config.scales = scales.iter().map(|&(c, h, w)| FastFlowScale::new(c, h, w)).collect();
         let params = ParamStore::seeded(self.seed);
-        let vb = params.var_builder(DType::F32, &Device::Cpu);
+        let vb = params.var_builder(DType::F32, &device);
         let flow = ocellus_flows::FastFlow::new(&config, vb)?;
         let learner = Learner {
             params: &params,

@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use ocellus_flows::{FastFlow, FastFlowConfig, FastFlowScale};
 use ocellus_params::ParamStore;
 
@@ -42,7 +42,7 @@ impl FastFlowModel {
         Ok(Self { config, scales, weights, flow })
     }
 
-    pub(crate) fn restore(state: &State) -> Result<Self> {
+    pub(crate) fn restore(state: &State, device: &Device) -> Result<Self> {
         let scales = restore_scales(state)?;
         let scales = scales.iter().map(|&(c, h, w)| FastFlowScale::new(c, h, w)).collect();
         let mut config = FastFlowConfig::new(scales)
@@ -51,13 +51,14 @@ impl FastFlowModel {
             .with_hidden_ratio(state.get("hidden_ratio")?)
             .with_layer_norm(state.get("layer_norm")?);
         (config.alpha, config.clamp, config.mixing) = restore_coupling(state)?;
-        Self::of(config, Weights::restore(state))
+        Self::of(config, Weights::restore(state, device))
     }
 
     /// z of each scale.
     fn z(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
         let of_scale = |(scale, features): (usize, &Tensor)| {
-            each_image(features, |x| Ok(self.flow.latent(scale, x)?.value))
+            let features = self.weights.bring(features)?;
+            each_image(&features, |x| Ok(self.flow.latent(scale, x)?.value))
         };
         features.iter().enumerate().map(of_scale).collect()
     }

@@ -1,11 +1,11 @@
 //! What a flow is before it is fitted.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use ocellus_flows::standardizing_affine;
 use ocellus_params::ParamStore;
 
 use super::training::checked;
-use crate::{Error, FeatureSource, Result};
+use crate::{Error, FeatureSource, Result, on_cpu::on_cpu};
 
 /// What the flow's density is before training.
 ///
@@ -43,7 +43,7 @@ impl Moments {
 
     /// Joins those of `(batch, channels, height, width)`.
     fn add(&mut self, x: &Tensor) -> Result<()> {
-        let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.transpose(0, 1)?;
+        let x = on_cpu(x, DType::F64)?.transpose(0, 1)?;
         let rows = x.flatten_from(1)?.to_vec2::<f64>()?;
         let more = rows.first().map_or(0, Vec::len) as f64;
         if more == 0. {
@@ -99,6 +99,7 @@ pub(super) fn start_gaussian(
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
     use ocellus_flows::{Cflow, CflowConfig};
 
     use super::*;

@@ -10,36 +10,47 @@ use crate::{Error, Result, State};
 /// Where they stand in a state.
 const PART: &str = "flow";
 
-/// The weights of a fitted flow: plain tensors, so that scoring records no graph.
+/// The weights of a fitted flow: plain tensors on a device, so that scoring records no graph.
 #[derive(Clone, Debug)]
-pub(super) struct Weights(BTreeMap<String, Tensor>);
+pub(super) struct Weights {
+    tensors: BTreeMap<String, Tensor>,
+    device: Device,
+}
 
 impl Weights {
     /// Copies, so that training may go on.
     pub(super) fn of(params: &ParamStore) -> Result<Self> {
         let copies = params.tensors().into_iter().map(|(name, x)| Ok((name, x.copy()?)));
-        Ok(Self(copies.collect::<Result<_>>()?))
+        let tensors = copies.collect::<Result<BTreeMap<_, _>>>()?;
+        let device = tensors.values().next().map_or(Device::Cpu, |x| x.device().clone());
+        Ok(Self { tensors, device })
+    }
+
+    /// Features where the flow is.
+    pub(super) fn bring(&self, features: &Tensor) -> Result<Tensor> {
+        Ok(features.to_device(&self.device)?)
     }
 
     pub(super) fn save(&self, state: &mut State) {
         let mut part = State::default();
-        for (name, tensor) in &self.0 {
+        for (name, tensor) in &self.tensors {
             part.set_tensor(name, tensor);
         }
         state.extend(part.under(PART));
     }
 
-    pub(super) fn restore(state: &State) -> Self {
-        Self(state.part(PART).tensors().clone())
+    /// To be on that device.
+    pub(super) fn restore(state: &State, device: &Device) -> Self {
+        Self { tensors: state.part(PART).tensors().clone(), device: device.clone() }
     }
 
-    /// A model of these weights.
+    /// A model of these weights, which the builder brings to the device.
     pub(super) fn build<M>(
         &self,
         build: impl FnOnce(VarBuilder<'static>) -> candle_core::Result<M>,
     ) -> Result<M> {
-        let tensors = self.0.clone().into_iter().collect();
-        build(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)).map_err(|error| {
+        let tensors = self.tensors.clone().into_iter().collect();
+        build(VarBuilder::from_tensors(tensors, DType::F32, &self.device)).map_err(|error| {
             Error::Value(format!("has other weights than its settings say: {error}"))
         })
     }

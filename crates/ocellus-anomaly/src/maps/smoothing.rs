@@ -1,7 +1,7 @@
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::{Error, Result, State};
+use crate::{Error, Result, State, on_cpu::values};
 
 /// Gaussian smoothing of maps.
 ///
@@ -45,8 +45,7 @@ impl Smoothing {
             )));
         }
         let (_, _, height, width) = maps.dims4()?;
-        let values = maps.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-        let mut values = values.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
+        let mut values = values(maps)?;
         let weights = gaussian(sigma);
         values.par_chunks_mut((height * width).max(1)).for_each(|plane| {
             smooth(plane, width, &weights, repeat);
@@ -130,6 +129,7 @@ fn mirrored(i: isize, len: usize, repeat: bool) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::DType;
     use ocellus_testing::{Golden, assert_close, fill, with_threads};
 
     use super::*;

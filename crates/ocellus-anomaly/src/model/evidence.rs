@@ -1,6 +1,6 @@
 use candle_core::{DType, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, on_cpu::on_cpu};
 
 /// What a detector sees at one scale, at each place of the features. A detector gives what it has.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +93,8 @@ pub enum FeatureKind {
     Distance,
 }
 
-/// What a detector says of a batch of images.
+/// What a detector says of a batch of images: tensors on the device that computed them. `PaDiM` and
+/// `PatchCore` measure on the CPU, whatever the features' device.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Scores {
@@ -112,7 +113,7 @@ impl Scores {
     ///
     /// If they cannot be read from their device.
     pub fn image_values(&self) -> Result<Vec<f64>> {
-        Ok(self.images.to_dtype(DType::F64)?.to_vec1()?)
+        Ok(on_cpu(&self.images, DType::F64)?.to_vec1()?)
     }
 
     /// The multi-scale features of each image, `(batch, features)`: the evidence of that kind at

@@ -1,6 +1,6 @@
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, DType, Tensor};
 
-use crate::{Error, Result, State};
+use crate::{Error, Result, State, on_cpu::on_cpu};
 
 /// How a map becomes the score of its image.
 ///
@@ -61,7 +61,7 @@ impl ImagePooling {
             return Err(Error::Shape("a map has no pixels: give images that have some".to_owned()));
         }
         let (device, dtype) = (maps.device().clone(), maps.dtype());
-        let rows = maps.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let rows = on_cpu(&maps, DType::F64)?.to_vec2::<f64>()?;
         let scores: Vec<f64> = rows
             .into_iter()
             .map(|mut row| {
@@ -96,6 +96,8 @@ impl ImagePooling {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]

@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use candle_core::{DType, Device, Storage, Tensor};
+use candle_core::{DType, Storage, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, on_cpu::on_cpu};
 
 /// Places that are gathered together: a cache line of each channel.
 pub(super) const TILE: usize = 16;
@@ -82,9 +82,7 @@ impl Places {
 
 /// Features as they are read: contiguous, in `f32`, on the CPU.
 pub(super) fn readable(features: &[Tensor]) -> Result<Vec<Tensor>> {
-    let readable =
-        |x: &Tensor| Ok(x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous()?);
-    features.iter().map(readable).collect()
+    features.iter().map(|x| on_cpu(x, DType::F32)).collect()
 }
 
 /// Calls `f` with the values of images of [`readable`] features: for each image, each scale's.
@@ -122,6 +120,8 @@ pub(super) fn with_images<R>(
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]

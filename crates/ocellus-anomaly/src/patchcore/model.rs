@@ -3,7 +3,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, RowSource as _};
 
 use super::{ImageScore, PatchCore, patches::Patches};
-use crate::{Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State};
+use crate::{
+    Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State, on_cpu::values,
+};
 
 /// Patches that are compared with the bank at once.
 const PATCHES: usize = 4096;
@@ -74,9 +76,7 @@ impl PatchCoreModel {
     ) -> Result<Self> {
         let patches = Patches::new(scales, settings.pooling, settings.resize)?;
         let (rows, columns) = bank.dims2()?;
-        let values =
-            bank.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let bank = Array2::from_shape_vec((rows, columns), values)
+        let bank = Array2::from_shape_vec((rows, columns), values(bank)?)
             .map_err(|e| Error::Shape(format!("a bank of {rows} × {columns}: {e}")))?;
         let bank = NearestNeighbors::new().with_distance(settings.distance).index(bank)?;
         Self::new(settings, patches, bank)

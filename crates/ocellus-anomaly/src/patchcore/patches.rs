@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Tensor};
 use ocellus_ops::{AvgPool2dConfig, avg_pool2d};
 
 use super::adaptive::{adaptive_means, pooled_patches};
-use crate::{Error, MapConfig, Result, Smoothing, State, Upsampling};
+use crate::{Error, MapConfig, Result, Smoothing, State, Upsampling, on_cpu::on_cpu};
 
 /// How the neighborhood of a place becomes a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +68,7 @@ impl Patches {
     ///
     /// Each image is computed alone, so they are the same bits in any batch.
     pub(super) fn rows(&self, features: &[Tensor], image: usize) -> Result<Vec<f32>> {
-        let cpu = |x: &Tensor| -> Result<Tensor> {
-            let x = x.narrow(0, image, 1)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            Ok(x.contiguous()?)
-        };
+        let cpu = |x: &Tensor| on_cpu(&x.narrow(0, image, 1)?, DType::F32);
         let images = features.iter().map(cpu).collect::<Result<Vec<_>>>()?;
         match self.pooling {
             PatchPooling::Mean => {

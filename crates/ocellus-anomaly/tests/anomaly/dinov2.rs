@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use ocellus_anomaly::{
     AnomalyDetector as _, CflowAd, Detector, Encoder, Error, FitFeatures, FrozenBackbone, Padim,
     Preparation, Result,
@@ -16,7 +16,7 @@ use crate::support::images;
 const CONFIG: DinoV2Config = DinoV2Config::small().with_size(24, 4, 3).with_patches(7, 5);
 
 fn backbone(seed: u64) -> Result<FrozenBackbone> {
-    FrozenBackbone::dinov2(&CONFIG, &ParamStore::seeded(seed))
+    FrozenBackbone::dinov2(&CONFIG, &ParamStore::seeded(seed), &Device::Cpu)
 }
 
 fn encoder() -> Result<Encoder> {
@@ -63,16 +63,16 @@ fn weights_of_a_file_give_the_features_of_the_network_that_was_saved() -> Result
     let folder = tempfile::tempdir().map_err(Error::source)?;
     let path = folder.path().join("dinov2.safetensors");
     let saved = ParamStore::seeded(5);
-    let expected = FrozenBackbone::dinov2(&CONFIG, &saved)?;
+    let expected = FrozenBackbone::dinov2(&CONFIG, &saved, &Device::Cpu)?;
     saved.save(&path, &BTreeMap::new())?;
 
     let loaded = ParamStore::seeded(6);
-    let other = FrozenBackbone::dinov2(&CONFIG, &loaded)?;
+    let other = FrozenBackbone::dinov2(&CONFIG, &loaded, &Device::Cpu)?;
     loaded.load(&WeightFile::open(&path)?, &LoadConfig::default())?;
-    let backbone = FrozenBackbone::dinov2(&CONFIG, &loaded)?;
+    let backbone = FrozenBackbone::dinov2(&CONFIG, &loaded, &Device::Cpu)?;
     assert_eq!(backbone.fingerprint(), expected.fingerprint());
     assert_ne!(backbone.fingerprint(), other.fingerprint());
-    let x = Tensor::zeros((1, 3, 28, 35), DType::F32, &candle_core::Device::Cpu)?;
+    let x = Tensor::zeros((1, 3, 28, 35), DType::F32, &Device::Cpu)?;
     let features = |backbone: &FrozenBackbone| backbone.network().features(&x);
     for (a, b) in features(&backbone)?.iter().zip(&features(&expected)?) {
         assert_close(a, b, 0.)?;

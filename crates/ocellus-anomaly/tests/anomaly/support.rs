@@ -1,6 +1,6 @@
 //! A small backbone and images.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use ocellus_anomaly::{Encoder, FrozenBackbone, Preparation, Result};
 use ocellus_backbones::ResNetConfig;
 use ocellus_params::ParamStore;
@@ -8,7 +8,7 @@ use ocellus_testing::fill;
 
 pub(crate) fn backbone(seed: u64) -> Result<FrozenBackbone> {
     let config = ResNetConfig::resnet18().with_channels(6).with_stage_count(3);
-    FrozenBackbone::resnet(&config, &ParamStore::seeded(seed))
+    FrozenBackbone::resnet(&config, &ParamStore::seeded(seed), &Device::Cpu)
 }
 
 pub(crate) fn encoder() -> Result<Encoder> {
