@@ -35,15 +35,11 @@ pub(crate) struct Trained {
 /// needs probabilities that are right.
 pub(crate) fn fit(run: &Run, method: Method, split: &Split, label: &str) -> Result<Trained> {
     let (network, input) = input::prepare(run, method, &split.train)?;
-    let (protocol, seed) = (&run.protocol, run.settings.common.seed);
+    let (protocol, seed) = (run.protocol(method), run.settings.common.seed);
     let epochs = run.settings.common.epochs.unwrap_or(protocol.epochs(split.train.len()));
     let steps = epochs * split.train.len().div_ceil(protocol.batch_size);
-    let rate = match method {
-        // Its layers of thousands of units take smaller steps.
-        Method::Vgg => protocol.learning_rate.min(3e-4),
-        _ => protocol.learning_rate,
-    };
-    let mut optimizer = Adam::new(AdamConfig::new(rate), network.params.trainable())?;
+    let config = AdamConfig::new(protocol.learning_rate);
+    let mut optimizer = Adam::new(config, network.params.trainable())?;
     let mut schedule: Box<dyn Schedule> = match protocol.cosine {
         true => Box::new(Cosine::new(Per::Step, steps)?),
         false => Box::new(ocellus::train::Constant),

@@ -68,7 +68,7 @@ fn dcnn(run: &Run, training: &[usize]) -> Result<(Network, Input)> {
     let form = (config.image_size, config.in_channels == 1);
     let views = Views::new(&run.cells.images, form, &run.device)?;
     let Some(count) = run.pixels else {
-        let views = match run.protocol.augment {
+        let views = match run.protocol(Method::Dcnn).augment {
             true => views.augmented(run.settings.common.seed),
             false => views,
         };

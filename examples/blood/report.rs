@@ -20,6 +20,7 @@ use crate::{
         paired_tests::{self, Comparison},
         predictions::{self, Figures, Prediction},
     },
+    method::Method,
     run::Run,
 };
 
@@ -43,7 +44,8 @@ pub(crate) fn write(run: &Run, results: &[MethodResult], title: &str) -> Result<
         "title": title,
         "settings": format!("{:?}", run.settings),
         "network": format!("{:?}", run.dcnn),
-        "protocol": format!("{:?}", run.protocol),
+        "protocol": format!("{:?}", run.protocol(Method::Dcnn)),
+        "protocol_vgg": format!("{:?}", run.protocol(Method::Vgg)),
         "data": {"name": run.cells.name, "fingerprint": run.cells.fingerprint, "classes": run.cells.counts(),
                  "groups": run.cells.group_count(), "skipped": run.cells.skipped,
                  "preparation": run.cells.preparation, "sources": run.cells.contrasts},
@@ -122,7 +124,8 @@ fn html(
         .with_settings([
             ("command", format!("blood {}", command.join(" "))),
             ("network", format!("{:?}", run.dcnn)),
-            ("protocol", format!("{:?}", run.protocol)),
+            ("protocol", format!("{:?}", run.protocol(Method::Dcnn))),
+            ("protocol of VGG", format!("{:?}", run.protocol(Method::Vgg))),
         ])
         .with_seeds([("everything", seed)])
         .with_data([

@@ -42,7 +42,9 @@ pub(crate) struct Run {
     pub(crate) settings: Settings,
     pub(crate) cells: Cells,
     pub(crate) dcnn: DcnnConfig,
-    pub(crate) protocol: Protocol,
+    protocol: Protocol,
+    /// How VGG is trained: what is behind its frozen convolutions, or the whole of a small one.
+    vgg: Protocol,
     /// Pixels that are chosen by chi² before the network.
     pub(crate) pixels: Option<usize>,
     pub(crate) device: Device,
@@ -63,6 +65,11 @@ impl Run {
     pub(crate) fn of_folders(settings: &Settings, data: &[PathBuf], out: &Path) -> Result<Self> {
         let device = device(&settings.training.device)?;
         let (dcnn, protocol) = network(settings);
+        let vgg = match settings.weights {
+            Some(_) => Protocol::transfer(),
+            None => protocol.with_learning_rate(3e-4),
+        };
+        let vgg = adapted(vgg, settings);
         let side = if settings.common.quick { SIDE / 2 } else { SIDE };
         let cells = cells::open(settings, data, side)?;
         let dcnn = dcnn.with_classes(cells.classes.len()).with_seed(settings.common.seed);
@@ -75,6 +82,7 @@ impl Run {
             cells,
             dcnn,
             protocol,
+            vgg,
             pixels,
             device,
             out,
@@ -93,9 +101,19 @@ impl Run {
         let Settings { common, features, weights, .. } = &self.settings;
         let (seed, epochs) = (common.seed, common.epochs);
         format!(
-            "{} {:?} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
-            self.cells.fingerprint, self.cells.preparation, self.dcnn, self.protocol, self.pixels
+            "{} {:?} {:?} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
+            self.cells.fingerprint,
+            self.cells.preparation,
+            self.dcnn,
+            self.protocol,
+            self.vgg,
+            self.pixels
         )
+    }
+
+    /// How a network is trained.
+    pub(crate) fn protocol(&self, method: Method) -> &Protocol {
+        if method == Method::Vgg { &self.vgg } else { &self.protocol }
     }
 
     /// Height and width of the images.
@@ -163,7 +181,7 @@ impl Run {
 fn network(settings: &Settings) -> (DcnnConfig, Protocol) {
     let literal = settings.paper || settings.network == NetworkChoice::Literal;
     let small = settings.data.is_empty() || settings.common.quick;
-    let (config, mut protocol) = match (settings.paper, literal, small) {
+    let (config, protocol) = match (settings.paper, literal, small) {
         (true, ..) => (DcnnConfig::paper_literal(), Protocol::paper()),
         (false, true, _) => (DcnnConfig::paper_literal(), Protocol::practical()),
         (false, false, true) => (
@@ -172,11 +190,16 @@ fn network(settings: &Settings) -> (DcnnConfig, Protocol) {
         ),
         (false, false, false) => (DcnnConfig::practical(), Protocol::practical()),
     };
+    (config, adapted(protocol, settings))
+}
+
+/// With what the command line says.
+fn adapted(mut protocol: Protocol, settings: &Settings) -> Protocol {
     if settings.common.quick {
         protocol = protocol.with_iterations(30);
     }
     let training = &settings.training;
     protocol.batch_size = training.batch_size.unwrap_or(protocol.batch_size);
     protocol.learning_rate = training.learning_rate.unwrap_or(protocol.learning_rate);
-    (config, protocol)
+    protocol
 }

@@ -1,5 +1,6 @@
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
+use ocellus_ops::linear;
 
 use crate::init::drawn;
 
@@ -115,18 +116,7 @@ impl Linear {
 
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (out_features, in_features) = self.weight.dims2()?;
-        let Some((&last, leading)) =
-            x.dims().split_last().filter(|(last, _)| **last == in_features)
-        else {
-            bail!("a linear layer of {in_features} features got an input {:?}", x.dims())
-        };
-        let rows = x.reshape((x.elem_count() / last, in_features))?;
-        let mut y = rows.matmul(&self.weight.t()?)?;
-        if let Some(bias) = &self.bias {
-            y = y.broadcast_add(bias)?;
-        }
-        y.reshape([leading, &[out_features]].concat())
+        linear(x, &self.weight, self.bias.as_ref())
     }
 }
 

@@ -23,6 +23,7 @@
 //! | [`upsample_nearest2d`], [`upsample_bilinear2d`] | resizing, with the [`Alignment`] of PyTorch or TensorFlow 1 |
 //! | [`batch_norm`], [`batch_norm_inference`] | normalization per channel, and the [`BatchStatistics`] |
 //! | [`batch_norm_relu`], [`batch_norm_inference_relu`] | normalization, sum with a residual and ReLU in one |
+//! | [`linear()`] | a linear map of the last dimension |
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
 //! | [`concat()`] | two tensors, one behind the other |
 //! | [`coupling()`], [`network_couplings`], [`leading_channels`], [`normal_log_density`] | normalizing flows: affine coupling with its log-determinant, alone or many with their networks, what those see, the density |
@@ -65,6 +66,7 @@ mod dropout;
 mod focal;
 mod implementation;
 mod leading;
+mod linear;
 mod log_cosh;
 mod log_density;
 mod lovasz;
@@ -105,6 +107,7 @@ pub use dropout::dropout;
 pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};
 pub use leading::leading_channels;
+pub use linear::linear;
 pub use log_cosh::log_cosh;
 pub use log_density::normal_log_density;
 pub use lovasz::lovasz;
