@@ -152,7 +152,7 @@ mod tests {
         let layer = Linear::new(&LinearConfig::new(4, 2), vb)?;
         let x = Tensor::zeros((1, 5), DType::F32, &Device::Cpu)?;
         let error = layer.forward(&x).unwrap_err().to_string();
-        assert!(error.contains("of 4 features got an input [1, 5]"), "{error}");
+        assert!(error.contains("4 to 2 features got an input [1, 5]"), "{error}");
         Ok(())
     }
 }
