@@ -119,17 +119,21 @@ fn train_epoch<B>(
         let batch = batch.map_err(|e| run.failed("batches", e))?;
         let context = run.context();
         let loss = step(&batch, &context).map_err(|e| run.failed("step", e))?;
-        let value = scalar(&loss)?;
-        if !value.is_finite() {
+        check_scalar(&loss)?;
+        gradients.add(backward(&loss)?)?;
+        // With its graph goes the memory of the activations.
+        let loss = loss.detach();
+        let learning_rate = run.learning_rate();
+        // The last batches of an epoch may be too few: they are averaged all the same. To see whether
+        // this is the last one loads the next one, while a GPU still computes.
+        let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
+        let mean = if is_due { Some(run.mean(&mut gradients)?) } else { None };
+        // Only here does it wait for a GPU, when all that can be asked of it is on its way.
+        let value = loss.to_dtype(DType::F64)?.to_scalar()?;
+        if !f64::is_finite(value) {
             return Err(run.not_finite(format!("the loss is {value}")));
         }
-        gradients.add(backward(&loss)?)?;
-        // With it goes the graph, and the memory of its activations.
-        drop(loss);
-        let learning_rate = run.learning_rate();
-        // The last batches of an epoch may be too few: they are averaged all the same.
-        let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
-        let gradient_norm = if is_due { Some(run.update(gradients.take()?)?) } else { None };
+        let gradient_norm = mean.map(|mean| run.update(mean)).transpose()?;
         run.count_batch(value);
         let StepContext { epoch, batch, step, .. } = context;
         let report = StepReport { epoch, batch, step, loss: value, learning_rate, gradient_norm };
@@ -151,11 +155,11 @@ fn train_epoch<B>(
     Ok(true)
 }
 
-fn scalar(loss: &Tensor) -> Result<f64> {
+fn check_scalar(loss: &Tensor) -> Result<()> {
     if loss.rank() != 0 {
         let shape = loss.dims();
         let message = format!("the loss must be a scalar, not of shape {shape:?}: take its mean");
         return Err(Error::Setting(message));
     }
-    Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
+    Ok(())
 }

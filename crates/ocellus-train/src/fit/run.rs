@@ -12,7 +12,7 @@ use crate::{
         Ended, EpochRecord, FitConfig, FitReport, Learner, Observer, Resume, StepContext,
         Validation, state::State,
     },
-    gradient::{Clip, clip_value, gradient_norm, has_not_finite, shorten},
+    gradient::{Accumulator, Clip, PendingNorm, clip_value, has_not_finite, shorten},
     schedule::Position,
 };
 
@@ -31,6 +31,12 @@ pub(crate) struct Run<'a, 'o> {
     best: Option<BTreeMap<String, Tensor>>,
     last_good: Option<PathBuf>,
     pub(crate) state: State,
+}
+
+/// The gradients of a step, and their norm.
+pub(crate) struct Mean {
+    grads: GradStore,
+    norm: PendingNorm,
 }
 
 impl<'a, 'o> Run<'a, 'o> {
@@ -140,9 +146,15 @@ impl<'a, 'o> Run<'a, 'o> {
         Ok(())
     }
 
+    /// The mean gradients of the batches since the last step.
+    pub(crate) fn mean(&self, gradients: &mut Accumulator) -> Result<Mean> {
+        let grads = gradients.take()?;
+        Ok(Mean { norm: PendingNorm::start(&grads, &self.trainable)?, grads })
+    }
+
     /// One step of the optimizer. Returns the norm of the gradient before clipping.
-    pub(crate) fn update(&mut self, mut grads: GradStore) -> Result<f64> {
-        let norm = gradient_norm(&grads, &self.trainable)?;
+    pub(crate) fn update(&mut self, Mean { mut grads, norm }: Mean) -> Result<f64> {
+        let norm = norm.read()?;
         if let Some(name) = norm.not_finite {
             return Err(self.not_finite(format!("the gradient of `{name}` is not finite")));
         }

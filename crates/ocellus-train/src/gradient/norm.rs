@@ -43,37 +43,60 @@ pub struct GradientNorm {
 ///
 /// When a gradient cannot be read.
 pub fn gradient_norm(grads: &GradStore, params: &[(String, Var)]) -> Result<GradientNorm> {
-    let mut sum = 0.;
-    let mut not_finite = None;
-    for (name, var) in params {
-        let Some(grad) = grads.get(var.as_tensor()) else { continue };
-        let square = sum_of_squares(grad)?;
-        if !square.is_finite() && not_finite.is_none() && has_not_finite(grad)? {
-            not_finite = Some(name.clone());
-        }
-        sum += square;
+    PendingNorm::start(grads, params)?.read()
+}
+
+/// The norm of gradients that a GPU may still compute. Reading it waits for that, once for all of them.
+#[derive(Debug)]
+pub(crate) struct PendingNorm {
+    gradients: Vec<(String, Tensor)>,
+    /// For each gradient that is not on the CPU the sum of its squares, where it lies.
+    squares: Vec<Tensor>,
+}
+
+impl PendingNorm {
+    pub(crate) fn start(grads: &GradStore, params: &[(String, Var)]) -> Result<Self> {
+        let found = |(name, var): &(String, Var)| {
+            grads.get(var.as_tensor()).map(|grad| (name.clone(), grad.clone()))
+        };
+        let gradients: Vec<_> = params.iter().filter_map(found).collect();
+        let away = gradients.iter().filter(|(_, grad)| !grad.device().is_cpu());
+        let squares = away.map(|(_, grad)| square(grad));
+        Ok(Self { squares: squares.collect::<Result<_>>()?, gradients })
     }
-    Ok(GradientNorm { value: sum.sqrt(), not_finite })
+
+    pub(crate) fn read(self) -> Result<GradientNorm> {
+        let squares = match self.squares.as_slice() {
+            [] => Vec::new(),
+            squares => Tensor::stack(squares, 0)?.to_vec1::<f32>()?,
+        };
+        let mut squares = squares.into_iter();
+        let (mut sum, mut not_finite) = (0., None);
+        for (name, grad) in &self.gradients {
+            let known = if grad.device().is_cpu() { None } else { squares.next() };
+            let sum_here = match known.filter(|square| square.is_finite()) {
+                Some(square) => f64::from(square),
+                None => sum_of_squares(grad)?, // Of a GPU, where f32 overflows, which f64 settles.
+            };
+            if !sum_here.is_finite() && not_finite.is_none() && has_not_finite(grad)? {
+                not_finite = Some(name.clone());
+            }
+            sum += sum_here;
+        }
+        Ok(GradientNorm { value: sum.sqrt(), not_finite })
+    }
+}
+
+/// The sum of squares in f32, where the tensor lies.
+fn square(x: &Tensor) -> Result<Tensor> {
+    x.to_dtype(DType::F32)?.sqr()?.sum_all()
 }
 
 fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    if !x.device().is_cpu() {
-        let sum = sum_of_squares_on_device(x)?;
-        // An overflow in f32 is settled in f64.
-        if sum.is_finite() {
-            return Ok(sum);
-        }
-    }
     if x.dtype() == DType::F32 {
         return with_entries(x, |entries: &[f32]| sum(entries, |&v| f64::from(v) * f64::from(v)));
     }
     with_entries(&x.to_dtype(DType::F64)?, |entries: &[f64]| sum(entries, |&v| v * v))
-}
-
-/// Moves one number to the CPU instead of all.
-fn sum_of_squares_on_device(x: &Tensor) -> Result<f64> {
-    let x = x.to_dtype(DType::F32)?;
-    Ok(f64::from(x.sqr()?.sum_all()?.to_scalar::<f32>()?))
 }
 
 /// Whether a tensor holds a NaN or an infinity.
@@ -151,7 +174,7 @@ mod tests {
     #[test]
     fn other_devices_sum_to_the_same() -> Result<()> {
         let x = fill((30, 40), 0.3, DType::F64)?;
-        let (a, b) = (sum_of_squares(&x)?, sum_of_squares_on_device(&x)?);
+        let (a, b) = (sum_of_squares(&x)?, f64::from(square(&x)?.to_scalar::<f32>()?));
         assert!((a - b).abs() < 1e-5 * a, "{a} and {b}");
         Ok(())
     }
