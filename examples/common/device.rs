@@ -1,7 +1,10 @@
 //! Where tensors live.
 
 use anyhow::{Error, Result, anyhow, bail};
-use ocellus::candle::{self, Device, utils::cuda_is_available};
+use ocellus::{
+    candle::{self, Device, utils::cuda_is_available},
+    ops::cuda_device,
+};
 
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ fn best(gpu: Result<Device>) -> (Device, String) {
 }
 
 fn cuda(ordinal: u16) -> Result<Device> {
-    opened(ordinal, cuda_is_available(), Device::new_cuda)
+    opened(ordinal, cuda_is_available(), cuda_device)
 }
 
 /// A device of a program that was built with CUDA or not.

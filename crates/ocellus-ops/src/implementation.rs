@@ -62,6 +62,12 @@ pub(crate) fn code(op: &str, x: &Tensor) -> Result<Code> {
     if CURRENT.get() == Implementation::Composed {
         return Ok(Code::Composed);
     }
+    #[cfg(feature = "cuda")]
+    if x.device().is_cpu() && CURRENT.get() == Implementation::Auto {
+        if let Some(device) = crate::cuda::mirror()? {
+            return Ok(Code::Gpu(Machine::Mirror(device)));
+        }
+    }
     match Machine::of(x) {
         Some(machine) if !x.device().is_cpu() => Ok(Code::Gpu(machine)),
         _ if use_kernel(op, x)? => Ok(Code::Processor),

@@ -32,6 +32,7 @@
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
 //! | [`add_gram_packed`], [`cholesky_packed`], [`solve_packed`] | many small symmetric matrices, on slices: covariances and systems of each place |
 //! | [`backward`] | candle's gradients of all this, faster |
+//! | [`cuda_device`], [`filled_tensor`] | a GPU for programs of several threads, and values on their way there |
 //! | [`update_recorded`] | an optimizer's arithmetic in one pass on CUDA |
 //!
 //! Each takes f32, f64, f16 and bf16 tensors of any layout, and exists three times: as a kernel for
@@ -62,6 +63,7 @@ mod cuda;
 #[cfg(not(any(feature = "cuda", all(test, target_os = "linux"))))]
 #[path = "no_cuda.rs"]
 mod cuda;
+mod device;
 mod dropout;
 mod focal;
 mod implementation;
@@ -103,6 +105,7 @@ pub use conv::{
 };
 pub use coupling::{Clamp, CouplingConfig, NetworkCoupling, coupling, network_couplings};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
+pub use device::{cuda_device, filled_tensor};
 pub use dropout::dropout;
 pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};

@@ -50,6 +50,15 @@ pub(crate) fn coupling(
     match machine {}
 }
 
+pub(crate) fn linear(
+    machine: Machine,
+    _: &Tensor,
+    _: &Tensor,
+    _: Option<&Tensor>,
+) -> Result<Tensor> {
+    match machine {}
+}
+
 pub(crate) fn convolves(_: &ConvGeometry) -> bool {
     false
 }

@@ -8,8 +8,13 @@ use crate::{Implementation, with_implementation};
 /// The two ways to compute an operation.
 pub(crate) const BOTH: [Implementation; 2] = [Implementation::Kernel, Implementation::Composed];
 
-/// All ways that can be run here: those two, and the kernels for GPUs where they can be emulated.
+/// All ways that can be run here: those two, and the kernels for GPUs on one, or where they can be
+/// emulated.
 pub(crate) fn all() -> Vec<Implementation> {
+    #[cfg(feature = "cuda")]
+    if crate::cuda::mirror().is_ok_and(|device| device.is_some()) {
+        return [&BOTH[..], &[Implementation::Auto]].concat(); // Which is a GPU then.
+    }
     #[cfg(target_os = "linux")]
     if crate::cuda::emulator::is_available() {
         return [&BOTH[..], &[Implementation::Emulated]].concat();

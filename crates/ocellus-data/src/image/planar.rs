@@ -1,6 +1,7 @@
 use std::fmt;
 
 use candle_core::{Device, Tensor};
+use ocellus_ops::filled_tensor;
 
 use crate::{Error, Result};
 
@@ -200,20 +201,22 @@ impl Image {
         let Some(first) = images.first() else {
             return Err(Error::Shape("no images to stack: give at least one".to_owned()));
         };
-        let mut values = Vec::with_capacity(images.len() * first.data.len());
-        for (i, image) in images.iter().enumerate() {
-            if image.dims() != first.dims() {
-                return Err(Error::Shape(format!(
-                    "image {i} of the batch is {:?}, the first is {:?} (channels, height, width): \
-                     resize them to one size",
-                    image.dims(),
-                    first.dims()
-                )));
-            }
-            values.extend_from_slice(&image.data);
+        if let Some((i, image)) = images.iter().enumerate().find(|(_, x)| x.dims() != first.dims())
+        {
+            return Err(Error::Shape(format!(
+                "image {i} of the batch is {:?}, the first is {:?} (channels, height, width): resize \
+                 them to one size",
+                image.dims(),
+                first.dims()
+            )));
         }
         let dims = (images.len(), first.channels, first.height, first.width);
-        Ok(Tensor::from_vec(values, dims, device)?)
+        let size = first.data.len();
+        Ok(filled_tensor(dims, device, |values| {
+            for (n, image) in images.iter().enumerate() {
+                values[n * size..][..size].copy_from_slice(&image.data);
+            }
+        })?)
     }
 }
 

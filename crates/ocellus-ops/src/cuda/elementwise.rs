@@ -32,77 +32,39 @@ pub(super) fn map(
     Ok(y)
 }
 
-impl OnGpu for crate::relu::Relu {
-    const HAS_KERNEL: bool = true;
+/// The place of what a gradient is computed from.
+const INPUT: usize = 0;
+const OUTPUT: usize = 1;
 
-    fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
-        map(machine, "relu_forward", &[x], &[])
-    }
+/// An operation with the kernels `NAME_forward` and `NAME_backward`, which take its input or its output, and
+/// then those fields as numbers.
+macro_rules! elementwise {
+    ($operation:ty, $name:literal, $of:ident $(, $number:ident)*) => {
+        impl OnGpu for $operation {
+            const HAS_KERNEL: bool = true;
 
-    fn gpu_backward(
-        &self,
-        machine: &Machine,
-        _: &Tensor,
-        y: &Tensor,
-        g: &Tensor,
-    ) -> Result<Output> {
-        map(machine, "relu_backward", &[y, g], &[])
-    }
+            fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
+                map(machine, concat!($name, "_forward"), &[x], &[$(self.$number),*])
+            }
+
+            fn gpu_backward(
+                &self,
+                machine: &Machine,
+                x: &Tensor,
+                y: &Tensor,
+                g: &Tensor,
+            ) -> Result<Output> {
+                let known = [x, y][$of];
+                map(machine, concat!($name, "_backward"), &[known, g], &[$(self.$number),*])
+            }
+        }
+    };
 }
 
-impl OnGpu for crate::sigmoid::Sigmoid {
-    const HAS_KERNEL: bool = true;
-
-    fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
-        map(machine, "sigmoid_forward", &[x], &[])
-    }
-
-    fn gpu_backward(
-        &self,
-        machine: &Machine,
-        _: &Tensor,
-        y: &Tensor,
-        g: &Tensor,
-    ) -> Result<Output> {
-        map(machine, "sigmoid_backward", &[y, g], &[])
-    }
-}
-
-impl OnGpu for crate::log_cosh::LogCosh {
-    const HAS_KERNEL: bool = true;
-
-    fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
-        map(machine, "log_cosh_forward", &[x], &[])
-    }
-
-    fn gpu_backward(
-        &self,
-        machine: &Machine,
-        x: &Tensor,
-        _: &Tensor,
-        g: &Tensor,
-    ) -> Result<Output> {
-        map(machine, "log_cosh_backward", &[x, g], &[])
-    }
-}
-
-impl OnGpu for crate::focal::Focal {
-    const HAS_KERNEL: bool = true;
-
-    fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
-        map(machine, "focal_forward", &[x], &[self.gamma])
-    }
-
-    fn gpu_backward(
-        &self,
-        machine: &Machine,
-        x: &Tensor,
-        _: &Tensor,
-        g: &Tensor,
-    ) -> Result<Output> {
-        map(machine, "focal_backward", &[x, g], &[self.gamma])
-    }
-}
+elementwise!(crate::relu::Relu, "relu", OUTPUT);
+elementwise!(crate::sigmoid::Sigmoid, "sigmoid", OUTPUT);
+elementwise!(crate::log_cosh::LogCosh, "log_cosh", INPUT);
+elementwise!(crate::focal::Focal, "focal", INPUT, gamma);
 
 impl OnGpu for crate::dropout::Dropout {
     const HAS_KERNEL: bool = true;

@@ -11,6 +11,9 @@ use super::source::{Family, Module, Text};
 pub(crate) enum Machine {
     #[cfg(feature = "cuda")]
     Cuda(candle_core::CudaDevice),
+    /// That one for tensors of the CPU: see `cuda::mirror`.
+    #[cfg(feature = "cuda")]
+    Mirror(candle_core::CudaDevice),
     /// The processor, which runs what a GPU would: for tests.
     #[cfg(test)]
     Emulated,
@@ -173,6 +176,11 @@ impl Machine {
             Self::Cuda(device) => {
                 Storage::Cuda(super::device::uninitialized(device, &shape, dtype)?)
             }
+            #[cfg(feature = "cuda")]
+            Self::Mirror(_) => {
+                use candle_core::backend::BackendDevice;
+                Storage::Cpu(candle_core::cpu_backend::CpuDevice.zeros_impl(&shape, dtype)?)
+            }
             #[cfg(test)]
             Self::Emulated => Storage::Cpu(super::emulator::uninitialized(&shape, dtype)?),
         };
@@ -205,6 +213,10 @@ impl Machine {
             #[cfg(feature = "cuda")]
             Self::Cuda(device) => {
                 super::device::launch(device, module, kernel.name, grid, arguments)
+            }
+            #[cfg(feature = "cuda")]
+            Self::Mirror(device) => {
+                super::mirror::launch(device, module, kernel.name, grid, arguments)
             }
             #[cfg(test)]
             Self::Emulated => super::emulator::launch(module, kernel.name, grid, arguments),

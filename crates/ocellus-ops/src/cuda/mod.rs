@@ -3,6 +3,8 @@
 //! Everything but the launch itself is the same for a GPU and for the emulation by which tests run
 //! the kernels on the processor.
 
+#[cfg(any(feature = "cuda", test))]
+mod buffers;
 mod conv;
 #[cfg(feature = "cuda")]
 mod device;
@@ -11,13 +13,18 @@ mod elementwise;
 pub(crate) mod emulator;
 mod flow;
 mod launch;
+mod linear;
 mod loss;
 mod lovasz;
 mod machine;
+#[cfg(feature = "cuda")]
+mod mirror;
 mod node;
 mod norm;
 #[cfg(all(test, target_os = "linux"))]
 mod nvrtc;
+#[cfg(feature = "cuda")]
+mod open;
 mod pool;
 mod program;
 mod resample;
@@ -27,11 +34,20 @@ mod table;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod unary;
+#[cfg(feature = "cuda")]
+mod upload;
 
 pub(crate) use conv::{convolution, convolves};
 pub(crate) use elementwise::{concat, leading_channels};
 pub(crate) use flow::coupling;
+pub(crate) use linear::linear;
 pub(crate) use machine::{Argument, Machine};
+#[cfg(feature = "cuda")]
+pub(crate) use mirror::mirror;
 pub(crate) use norm::Normalize;
+#[cfg(feature = "cuda")]
+pub(crate) use open::open;
 pub(crate) use program::update;
 pub(crate) use unary::{OnGpu, apply};
+#[cfg(feature = "cuda")]
+pub(crate) use upload::upload;

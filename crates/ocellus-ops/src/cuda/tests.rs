@@ -90,6 +90,7 @@ fn losses() -> Vec<Case> {
     let config = CrossEntropyConfig::default;
     let long: &[usize] = &[3, 6001];
     let mut cases = vec![
+        case("linear", &[&[37, 129], &[70, 129], &[70]], |x| linear(&x[0], &x[1], Some(&x[2]))),
         case("softmax", &[&[7, 300]], |x| softmax(&x[0], 1)),
         case("log_softmax", &[&[2, 5, 401]], |x| log_softmax(&x[0], 1)),
         case("binary_cross_entropy", &[long], |x| {
@@ -205,7 +206,7 @@ fn wide_indices_give_what_the_processor_gives() -> Result<()> {
 #[test]
 #[cfg(feature = "cuda")]
 fn a_gpu_gives_what_the_processor_gives() -> Result<()> {
-    let Ok(device) = Device::new_cuda(0) else {
+    let Ok(device) = cuda_device(0) else {
         eprintln!("no GPU: skipped");
         return Ok(());
     };

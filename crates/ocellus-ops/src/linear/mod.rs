@@ -9,7 +9,8 @@ use product::{Matrix, product};
 use crate::backward::collect;
 use crate::conv::grad_bias;
 use crate::cpu::{Float, dispatch, read, view, widened};
-use crate::implementation::use_kernel;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::parallel::GRAIN;
 use crate::run::require_float;
 
@@ -55,10 +56,13 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     let (outputs, inputs) = check(x, weight, bias)?;
     let dims = [&x.dims()[..x.rank() - 1], &[outputs]].concat();
     let rows = x.reshape(((), inputs))?;
-    let y = match bias {
-        _ if !use_kernel(NAME, x)? => composed(&rows, weight, bias)?,
-        None => widened(&[&rows, weight], |t| t[0].apply_op2(&t[1], Linear))?,
-        Some(bias) => widened(&[&rows, weight, bias], |t| t[0].apply_op3(&t[1], &t[2], Linear))?,
+    let y = match (code(NAME, x)?, bias) {
+        (Code::Gpu(machine), _) => cuda::linear(machine, &rows, weight, bias)?,
+        (Code::Composed, _) => composed(&rows, weight, bias)?,
+        (Code::Processor, None) => widened(&[&rows, weight], |t| t[0].apply_op2(&t[1], Linear))?,
+        (Code::Processor, Some(bias)) => {
+            widened(&[&rows, weight, bias], |t| t[0].apply_op3(&t[1], &t[2], Linear))?
+        }
     };
     y.reshape(dims)
 }

@@ -359,7 +359,7 @@ mod tests {
 
     /// Three steps on a GPU, if there is one, and on the processor.
     fn a_gpu_agrees<R: Rule<N> + Copy, const N: usize>(rule: R) -> Result<()> {
-        let Ok(gpu) = Device::new_cuda(0) else {
+        let Ok(gpu) = ocellus_ops::cuda_device(0) else {
             eprintln!("no GPU: skipped");
             return Ok(());
         };

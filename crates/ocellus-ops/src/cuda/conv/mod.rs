@@ -91,8 +91,12 @@ impl Products {
         match &self.machine {
             #[cfg(feature = "cudnn")]
             Machine::Cuda(device) => cudnn::compute(device, &self.plan, direction, self.tf32, a, b),
+            #[cfg(feature = "cudnn")]
+            Machine::Mirror(device) => super::mirror::there(device, [a, b], |a, b| {
+                cudnn::compute(device, &self.plan, direction, self.tf32, a, b)
+            }),
             #[cfg(all(feature = "cuda", not(feature = "cudnn")))]
-            Machine::Cuda(_) => {
+            Machine::Cuda(_) | Machine::Mirror(_) => {
                 let _ = (direction, a, b, self.tf32);
                 bail!("convolutions on CUDA without the feature cudnn are compositions")
             }
