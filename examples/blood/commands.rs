@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::{
     classical,
     cli::{FeatureChoice, Settings},
-    common::{files, image_files::image_files},
+    common::{device::device, files, image_files::image_files},
     compare::{self, MethodResult},
     compared::predictions,
     fitting, image_settings,
     method::Method,
     report,
     run::{Run, Split},
-    saved::{self, Card, Predictor},
+    saved::{self, Card, Predictor, Vgg},
 };
 
 /// With no command, and `table2`: all methods on the same folds.
@@ -80,7 +80,7 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
         preparation: run.cells.preparation.clone(),
         dcnn: (method == Method::Dcnn).then(|| run.dcnn.clone()),
         pixels: None,
-        vgg: (settings.weights.is_some(), run.vgg_side()),
+        vgg: Vgg { is_paper: settings.weights.is_some(), side: run.vgg_side() },
         data: run.cells.fingerprint.clone(),
     };
     let probabilities = if method.is_network() {
@@ -124,7 +124,7 @@ pub(crate) fn predict(
     inputs: &[PathBuf],
     masks: Option<&Path>,
 ) -> Result<()> {
-    let predictor = Predictor::open(model)?;
+    let predictor = Predictor::open(model, &device(&settings.training.device)?)?;
     require_own_preparation(settings, &predictor.card, masks)?;
     let decode = settings.images.decode()?;
     let images = image_files(inputs)?;

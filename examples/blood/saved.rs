@@ -28,10 +28,18 @@ pub(crate) struct Card {
     /// Of the small network.
     pub(crate) dcnn: Option<DcnnConfig>,
     pub(crate) pixels: Option<PixelSelectionModel>,
-    /// Whether VGG is the paper's size, and height and width of what it sees.
-    pub(crate) vgg: (bool, usize),
+    pub(crate) vgg: Vgg,
     /// The fingerprint of the images that it was trained on.
     pub(crate) data: String,
+}
+
+/// The network that is transferred.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Vgg {
+    /// Whether it is the paper's size, else the small one.
+    pub(crate) is_paper: bool,
+    /// Height and width of what it sees.
+    pub(crate) side: usize,
 }
 
 const CARD: &str = "card.json";
@@ -53,6 +61,7 @@ impl Card {
 /// A model that can classify.
 pub(crate) struct Predictor {
     pub(crate) card: Card,
+    device: Device,
     kind: Kind,
 }
 
@@ -62,8 +71,8 @@ enum Kind {
 }
 
 impl Predictor {
-    /// Reads what `train` wrote.
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
+    /// Reads what `train` wrote, on whatever device that was; a network will be computed on this one.
+    pub(crate) fn open(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(CARD);
         let text = std::fs::read(&path)
             .with_context(|| format!("{} cannot be read: train a model first", path.display()))?;
@@ -72,21 +81,21 @@ impl Predictor {
         let file = file(folder, card.method);
         if !card.method.is_network() {
             let model = models::load::<f32>(&file)?;
-            return Ok(Self { card, kind: Kind::Classical(model) });
+            return Ok(Self { card, device: device.clone(), kind: Kind::Classical(model) });
         }
         let network = match &card.dcnn {
-            Some(config) => Network::dcnn(config, card.pixels.clone(), &Device::Cpu)?,
+            Some(config) => Network::dcnn(config, card.pixels.clone(), device)?,
             None => {
-                let config = match card.vgg.0 {
+                let config = match card.vgg.is_paper {
                     true => TransferConfig::paper(),
                     false => TransferConfig::tiny(),
                 };
                 let config = config.with_classes(card.classes.len());
-                Network::vgg(&config, None, &Device::Cpu)?
+                Network::vgg(&config, None, device)?
             }
         };
         network.params.load(&WeightFile::open(&file)?, &LoadConfig::default())?;
-        Ok(Self { card, kind: Kind::Network(Box::new(network)) })
+        Ok(Self { card, device: device.clone(), kind: Kind::Network(Box::new(network)) })
     }
 
     /// The probability of each class; the image is in color and of the card's size.
@@ -100,9 +109,9 @@ impl Predictor {
             Kind::Network(network) => {
                 let form = match &self.card.dcnn {
                     Some(config) => (config.image_size, config.in_channels == 1),
-                    None => (self.card.vgg.1, false),
+                    None => (self.card.vgg.side, false),
                 };
-                let x = Views::new(image, form, &Device::Cpu)?.plain(&[0])?;
+                let x = Views::new(image, form, &self.device)?.plain(&[0])?;
                 network.probabilities(&network.logits(&x, false)?)?
             }
         };
