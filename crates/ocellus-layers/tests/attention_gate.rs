@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 use ocellus_layers::{AttentionGate, AttentionGateConfig, AttentionNormalization};
 use ocellus_ops::Alignment;
-use ocellus_testing::{assert_close, check_gradients, check_model, fill};
+use ocellus_testing::{assert_close, check_gradients, check_model, fill, testdata};
 
 const CASES: [&str; 8] =
     ["paper", "corners", "grid", "sononet", "monai", "softmax", "range", "sub_sampled_corners"];
@@ -31,7 +31,7 @@ fn config(case: &str) -> AttentionGateConfig {
 
 /// The entries `CASE.*` of the golden file, without the prefix.
 fn golden(case: &str) -> Result<HashMap<String, Tensor>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/attention_gate.safetensors");
+    let path = testdata(env!("CARGO_MANIFEST_DIR")).join("attention_gate.safetensors");
     let all = candle_core::safetensors::load(path, &Device::Cpu)?;
     let prefix = format!("{case}.");
     Ok(all

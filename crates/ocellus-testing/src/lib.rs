@@ -18,7 +18,7 @@ pub use close::{assert_close, relative_error};
 pub use detector::check_detector;
 pub use estimator::check_estimator;
 pub use filled::{Filled, parameter_counts};
-pub use golden::Golden;
+pub use golden::{Golden, testdata};
 pub use gradient::check_gradients;
 pub use invertible::check_invertible;
 pub use model::check_model;

@@ -5,12 +5,10 @@ use ocellus_flows::{
     Cflow, CflowConfig, FastFlow, FastFlowConfig, FastFlowScale, Mixing, load_anomalib, to_anomalib,
 };
 use ocellus_params::{ParamStore, WeightFile, write_tensors};
-use ocellus_testing::{Golden, assert_close, fill};
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+use ocellus_testing::{Golden, assert_close, fill, testdata};
 
 fn open(name: &str) -> Result<WeightFile> {
-    Ok(WeightFile::open(format!("{FOLDER}/{name}"))?)
+    Ok(WeightFile::open(testdata(env!("CARGO_MANIFEST_DIR")).join(name))?)
 }
 
 fn cflow(channels: &[usize], mixing: Mixing) -> Result<(Cflow, ParamStore)> {
