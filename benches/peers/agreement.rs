@@ -4,11 +4,22 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use ocellus::candle::{DType, Tensor};
+use ocellus_benches::Precision;
 
 /// Above this, two results are not of the same work. Outputs differ by about 1e-6. Gradients through
 /// many ReLUs, poolings and batch norms differ by up to 1e-2: where a value is nearly 0 or two nearly
 /// tie, rounding decides which way a gradient takes (PyTorch's two layouts are as far from f64).
-pub(crate) const TOLERANCE: f64 = 5e-2;
+const TOLERANCE: f64 = 5e-2;
+
+/// The tolerance where products are computed with so many bits. The fewer they are, the more often
+/// rounding decides; the gradients of the first layers then have little more than their direction.
+pub(crate) fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => TOLERANCE,
+        Precision::Tf32 => 4. * TOLERANCE,
+        Precision::Bf16 => 16. * TOLERANCE,
+    }
+}
 
 type Tensors = HashMap<String, Tensor>;
 

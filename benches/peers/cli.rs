@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
-use ocellus_benches::{Case, all_cases};
+use ocellus_benches::{Case, Precision, Target, all_cases, gpu_cases};
 
 use crate::peer::Peer;
 
@@ -57,6 +57,15 @@ pub(crate) struct Settings {
     /// `CachingAllocator` in any case.
     #[arg(long, global = true)]
     pub(crate) keep_memory: bool,
+    /// `cpu`, or `cuda`: the first GPU, with cases of its own sizes.
+    #[arg(long, global = true, default_value = "cpu", value_parser = ["cpu", "cuda"])]
+    pub(crate) device: String,
+    /// `f32`; on a GPU also `tf32`, `bf16`: of products alone, weights are f32.
+    #[arg(long, global = true, default_value = "f32", value_name = "NAME")]
+    pub(crate) precision: Precision,
+    /// The folder of `worker.py`.
+    #[arg(long, global = true, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/peers"), value_name = "DIR")]
+    pub(crate) scripts: PathBuf,
     /// The Python interpreter that has the peers.
     #[arg(long, global = true, default_value = "../ocellus-peers/bin/python", value_name = "FILE")]
     pub(crate) python: PathBuf,
@@ -66,12 +75,22 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Where ours runs.
+    pub(crate) fn target(&self) -> Result<Target> {
+        match (self.device.as_str(), self.precision) {
+            ("cuda", precision) => Ok(Target::gpu(precision)?),
+            (_, Precision::F32) => Ok(Target::cpu()),
+            (_, other) => bail!("--precision {}: the CPU is compared in f32", other.name()),
+        }
+    }
+
     /// The cases whose names fit.
     pub(crate) fn cases(&self) -> Result<Vec<Case>> {
         let fits = |case: &Case| {
             self.case.is_empty() || self.case.iter().any(|part| case.name().contains(part))
         };
-        let cases: Vec<Case> = all_cases().into_iter().filter(fits).collect();
+        let all = if self.device == "cuda" { gpu_cases() } else { all_cases() };
+        let cases: Vec<Case> = all.into_iter().filter(fits).collect();
         ensure!(!cases.is_empty(), "no case holds {:?}: see `list`", self.case.join(", "));
         Ok(cases)
     }

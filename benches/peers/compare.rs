@@ -25,7 +25,8 @@ const BLOCK: f64 = 0.02;
 pub(crate) fn compare(settings: &Settings) -> Result<()> {
     let cases = settings.cases()?;
     let machine = Machine::read();
-    println!("{}, {} threads", machine.describe(), settings.threads);
+    let Settings { threads, device, precision, .. } = settings;
+    println!("{}, {threads} threads, {device}, {}", machine.describe(), precision.name());
     let mut workers = Workers::start(settings)?;
     let libraries = workers.hello()?;
     let names: Vec<String> =
@@ -37,6 +38,8 @@ pub(crate) fn compare(settings: &Settings) -> Result<()> {
         threads: settings.threads,
         repetitions: settings.repetitions,
         keep_memory: settings.keep_memory,
+        device: settings.device.clone(),
+        precision: settings.precision,
         libraries,
         cases: Vec::new(),
     };
@@ -104,7 +107,7 @@ impl Workers {
         ours.warm_up(&mut self.ours, OURS)?;
         let mut peers = Vec::new();
         for &peer in settings.peers.iter().filter(|peer| peer.takes(case)) {
-            match self.ready(peer) {
+            match self.ready(peer, agreement::tolerance(settings.precision)) {
                 Ok((turns, difference)) => peers.push((peer, turns, difference)),
                 Err(error) => eprintln!("{case}: without {}: {error:#}", peer.name()),
             }
@@ -124,6 +127,7 @@ impl Workers {
             peer,
             times: turns.times,
             difference,
+            agrees: difference < agreement::tolerance(settings.precision),
         });
         let mut measured =
             Measured { case: case.name(), ours: ours.times, peers: peers.collect(), ratio: None };
@@ -132,7 +136,7 @@ impl Workers {
     }
 
     /// Builds the peer's variant of the case, compares its results with ours and warms it up.
-    fn ready(&mut self, peer: Peer) -> Result<(Turns, f64)> {
+    fn ready(&mut self, peer: Peer, tolerance: f64) -> Result<(Turns, f64)> {
         let variant = peer.name().to_owned();
         let file = self.folder.path().join("peer.safetensors");
         let expected = self.folder.path().join("ours.safetensors");
@@ -141,7 +145,7 @@ impl Workers {
         worker.ask(&Request::Results { variant, file: file.clone() })?;
         let load = |file: &Path| safetensors::load(file, &Device::Cpu);
         let difference = agreement::difference(&load(&file)?, &load(&expected)?)?;
-        if !(difference < agreement::TOLERANCE || peer.is_coarse()) {
+        if !(difference < tolerance || peer.is_coarse()) {
             eprintln!("{}: DIFFERS by {difference:.0e} from ours, does not count", peer.name());
         }
         let mut turns = Turns::default();

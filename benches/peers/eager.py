@@ -32,12 +32,14 @@ def inputs(tensors):
 
 
 class Eager:
-    def __init__(self, case, tensors, channels_last=False, compiled=False, fused=False):
+    def __init__(self, case, tensors, place, channels_last=False, compiled=False, fused=False):
         torch._dynamo.reset()
         format = torch.channels_last if channels_last else torch.contiguous_format
+        self.place = place
+        tensors = {name: x.to(place.device) for name, x in tensors.items()}
         lay_out = lambda x: x.clone(memory_format=format) if x.dim() == 4 else x.clone()
         self.how = case["pass"]
-        self.module = load(case, tensors).to(memory_format=format)
+        self.module = load(case, tensors).to(place.device, memory_format=format)
         parameters = dict(self.module.named_parameters())
         self.names, self.weights = list(parameters), list(parameters.values())
         if self.how in ("forward", "by_x"):
@@ -58,15 +60,19 @@ class Eager:
             update = "adam" if self.likelihood else self.how
             self.optimizer = OPTIMIZERS[update](self.weights, **how)
         if self.how in GRADIENTS:
-            self.output = self.call(*self.inputs)
+            self.output = self.forward()
             self.upstream = lay_out(self.upstream)
         if self.how in OPTIMIZERS and self.how != "step":
             for weight in self.weights:
                 weight.grad = weight.detach().clone()
 
+    def forward(self):
+        with self.place.arithmetic():
+            return self.call(*self.inputs)
+
     def loss(self):
-        y = self.call(*self.inputs)
-        y = y[0] if isinstance(y, tuple) else y
+        y = self.forward()
+        y = (y[0] if isinstance(y, tuple) else y).float()
         if self.likelihood:
             return -F.logsigmoid(y).mean()
         return (y * y).mean() if self.target is None else F.cross_entropy(y, self.target)
@@ -74,9 +80,9 @@ class Eager:
     def run(self):
         if self.how == "forward":
             with torch.inference_mode():
-                self.call(*self.inputs)
+                self.forward()
         elif self.how == "training":
-            self.call(*self.inputs)
+            self.forward()
         elif self.how in GRADIENTS:
             wanted = [x for _, x in self.wanted]
             torch.autograd.grad(self.output, wanted, self.upstream, retain_graph=True)
@@ -92,7 +98,7 @@ class Eager:
     def results(self):
         if self.how in FORWARD:
             with torch.inference_mode(self.how == "forward"):
-                y = self.call(*self.inputs)
+                y = self.forward()
             outputs = y if isinstance(y, tuple) else (y,)
             return {f"output.{i}": y.detach() for i, y in enumerate(outputs)}
         if self.how in GRADIENTS or self.how in ("forward_backward", "step"):

@@ -11,6 +11,16 @@ import torch
 import eager
 
 
+def build(variant, case, tensors, threads):
+    match variant:
+        case "onnxruntime":
+            return Onnxruntime(case, tensors, threads)
+        case "openvino":
+            return Openvino(case, tensors, threads, "f32")
+        case _:
+            return Openvino(case, tensors, threads, "bf16")
+
+
 class Onnxruntime:
     def __init__(self, case, tensors, threads):
         import onnxruntime

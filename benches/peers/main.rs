@@ -46,6 +46,6 @@ fn run(Cli { command, settings }: Cli) -> Result<()> {
             }
             Ok(())
         }
-        Command::Serve => serve::serve(),
+        Command::Serve => serve::serve(&settings),
     }
 }

@@ -1,5 +1,7 @@
 """The modules of `ocellus_benches::Module` in PyTorch, with the same parameter names."""
 
+import math
+
 import torch
 import torchvision
 from torch import nn
@@ -62,7 +64,10 @@ class Stages(nn.Module):
 
 
 def resnet34(channels, first):
-    network = torchvision.models.resnet34()
+    return resnet(torchvision.models.resnet34(), channels, first)
+
+
+def resnet(network, channels, first):
     network.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
     return Stages(network, first)
 
@@ -80,15 +85,19 @@ class Enlarging(nn.Module):
 class EncoderDecoder(nn.Module):
     """`ResidualSegNet` as the satellite paper has it: the stem is pooled 2×2."""
 
-    def __init__(self, channels):
+    def __init__(self, encoder, channels, expansion):
         super().__init__()
-        self.encoder = resnet34(channels, 0)
+        self.encoder = encoder
         self.encoder.maxpool = nn.MaxPool2d(2)
         self.full = nn.Module()
         self.full.conv = nn.Conv2d(channels, 64, 3, 1, 1)
         self.full.bn = nn.BatchNorm2d(64)
-        sizes = [(512, 256), (512, 128), (256, 64), (128, 64), (128, 64)]
-        self.decoder = nn.ModuleList(Enlarging(*pair) for pair in sizes)
+        widths = [64, 64] + [64 * expansion << i for i in range(4)]
+        inputs = widths.pop()
+        self.decoder = nn.ModuleList()
+        for outputs in reversed(widths):
+            self.decoder.append(Enlarging(inputs, outputs))
+            inputs = 2 * outputs
         self.head = nn.Conv2d(128, 2, 1)
 
     def forward(self, x):
@@ -100,16 +109,41 @@ class EncoderDecoder(nn.Module):
         return self.head(y)
 
 
+def cflow_decoder(channels, places):
+    """anomalib's decoder of CFLOW-AD; where that is not installed, the same of FrEIA."""
+    try:
+        from anomalib.models.image.cflow.utils import cflow_head
+
+        return cflow_head(places, 8, 1.9, channels)
+    except ImportError:
+        from FrEIA.framework import SequenceINN
+        from FrEIA.modules import AllInOneBlock
+
+    def subnet(inputs, outputs):
+        hidden = 2 * inputs
+        return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+
+    decoder = SequenceINN(channels)
+    settings = {"affine_clamping": 1.9, "global_affine_type": "SOFTPLUS", "permute_soft": False}
+    for _ in range(8):
+        decoder.append(
+            AllInOneBlock, cond=0, cond_shape=(places,), subnet_constructor=subnet, **settings
+        )
+    return decoder
+
+
+def log_density(channels, z, log_det):
+    return log_det - 0.5 * (z**2).sum(1) - 0.5 * channels * math.log(2 * math.pi)
+
+
 class FlowDecoder(nn.Module):
     """anomalib's decoder of CFLOW-AD, on an image of fibers."""
 
     def __init__(self, channels):
         super().__init__()
-        from anomalib.models.image.cflow.utils import cflow_head
-
         self.channels = channels
         self.fibers = None
-        self.decoder = cflow_head(128, 8, 1.9, channels)
+        self.decoder = cflow_decoder(channels, 128)
         self.module_list = self.decoder.module_list
 
     def named_parameters(self, *args, **kwargs):
@@ -127,12 +161,10 @@ class FlowDecoder(nn.Module):
         return self.decoder.load_state_dict(state, strict)
 
     def forward(self, x, place):
-        from anomalib.models.image.cflow.utils import get_logp
-
         if self.fibers is None:  # The inputs of a case do not change: only the decoder is timed.
             self.fibers = [y[0, :, 0].T.contiguous() for y in (x, place)]
         z, log_det = self.decoder(self.fibers[0], self.fibers[1:])
-        return get_logp(self.channels, z, log_det)[None, None] / self.channels
+        return log_density(self.channels, z, log_det)[None, None] / self.channels
 
 
 def build(module, channels):
@@ -168,12 +200,19 @@ def build(module, channels):
             return Function(F.cross_entropy)
         case "vgg16":
             return Features(torchvision.models.vgg16())
+        case "vgg16_classifier":
+            return torchvision.models.vgg16(dropout=0.0)
+        case "resnet50":
+            return resnet(torchvision.models.resnet50(), channels, 4)
         case "wide_resnet50":
             return Stages(torchvision.models.wide_resnet50_2(), 2)
         case "resnet34":
             return resnet34(channels, 4)
         case "encoder_decoder34":
-            return EncoderDecoder(channels)
+            return EncoderDecoder(resnet34(channels, 0), channels, 1)
+        case "encoder_decoder152":
+            encoder = resnet(torchvision.models.resnet152(), channels, 0)
+            return EncoderDecoder(encoder, channels, 4)
         case "flow_decoder":
             return FlowDecoder(channels)
         case kind:

@@ -1,8 +1,8 @@
 //! What was measured.
 
+use ocellus_benches::Precision;
 use serde::Serialize;
 
-use crate::agreement::TOLERANCE;
 use crate::machine::Machine;
 use crate::peer::Peer;
 
@@ -13,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) threads: usize,
     pub(crate) repetitions: usize,
     pub(crate) keep_memory: bool,
+    pub(crate) device: String,
+    pub(crate) precision: Precision,
     /// Names and versions.
     pub(crate) libraries: Vec<(String, String)>,
     pub(crate) cases: Vec<Measured>,
@@ -31,7 +33,8 @@ pub(crate) struct Measured {
 impl Measured {
     /// The fastest peer that does the same in the same precision.
     pub(crate) fn fastest(&self) -> Option<&Compared> {
-        let alike = self.peers.iter().filter(|compared| compared.agrees());
+        let alike =
+            self.peers.iter().filter(|compared| compared.agrees && !compared.peer.is_coarse());
         alike.min_by(|a, b| a.times.min().total_cmp(&b.times.min()))
     }
 
@@ -48,12 +51,8 @@ pub(crate) struct Compared {
     pub(crate) times: Times,
     /// The largest relative difference of its results from ours.
     pub(crate) difference: f64,
-}
-
-impl Compared {
-    pub(crate) fn agrees(&self) -> bool {
-        !self.peer.is_coarse() && self.difference < TOLERANCE
-    }
+    /// Whether that is little enough for the same work.
+    pub(crate) agrees: bool,
 }
 
 /// Seconds of each repetition.

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write, stdin, stdout};
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ocellus::candle::safetensors;
 use ocellus::ops::tune_threads;
-use ocellus_benches::{Case, Library, Prepared, all_cases};
+use ocellus_benches::{Case, Library, Prepared, Target, all_cases, gpu_cases};
 
+use crate::cli::Settings;
 use crate::machine;
 use crate::protocol::{Reply, Request};
 
-pub(crate) fn serve() -> Result<()> {
+pub(crate) fn serve(settings: &Settings) -> Result<()> {
     tune_threads();
-    let mut server = Server::default();
+    let mut server =
+        Server { target: settings.target()?, case: None, prepared: HashMap::default() };
     for line in stdin().lock().lines() {
         let request = serde_json::from_str(&line?)?;
         let reply = server.reply(request).unwrap_or_else(|error| Reply {
@@ -26,8 +27,9 @@ pub(crate) fn serve() -> Result<()> {
     Ok(())
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Server {
+    target: Target,
     case: Option<Case>,
     prepared: HashMap<String, Prepared>,
 }
@@ -42,29 +44,26 @@ impl Server {
             }
             Request::Load { name, file, .. } => {
                 self.prepared.clear();
-                let case = all_cases().into_iter().find(|case| case.name() == name);
+                let all = all_cases().into_iter().chain(gpu_cases());
+                let case = all.into_iter().find(|case| case.name() == name);
                 let case = case.with_context(|| format!("no case `{name}`"))?;
                 if let Some(file) = file {
-                    let prepared = Prepared::new(&case, Library::Ocellus)?;
-                    safetensors::save(&prepared.exchange(), file)?;
+                    let prepared = Prepared::on(&self.target, &case, Library::Ocellus)?;
+                    safetensors::save(&prepared.exchange()?, file)?;
                 }
                 self.case = Some(case);
             }
             Request::Build { variant } => {
                 let case = self.case.context("no case is loaded")?;
                 let library = if variant == "candle" { Library::Candle } else { Library::Ocellus };
-                self.prepared.insert(variant, Prepared::new(&case, library)?);
+                self.prepared.insert(variant, Prepared::on(&self.target, &case, library)?);
             }
             Request::Results { variant, file } => {
                 safetensors::save(&self.prepared(&variant)?.results()?, file)?;
             }
             Request::Time { variant, runs } => {
-                let prepared = self.prepared(&variant)?;
-                let start = Instant::now();
-                for _ in 0..runs {
-                    prepared.run()?;
-                }
-                reply.nanoseconds = u64::try_from(start.elapsed().as_nanos())?;
+                let took = self.prepared(&variant)?.time(runs)?;
+                reply.nanoseconds = u64::try_from(took.as_nanos())?;
             }
             Request::Traffic => {
                 let case = self.case.context("no case is loaded")?;

@@ -48,7 +48,12 @@ mod tests {
     fn columns_of_header_and_rows_agree() {
         let peers = [Peer::Pytorch, Peer::OpenvinoBf16];
         let times = |seconds| Times(vec![seconds]);
-        let compared = |peer, seconds| Compared { peer, times: times(seconds), difference: 3e-6 };
+        let compared = |peer, seconds| Compared {
+            peer,
+            times: times(seconds),
+            difference: 3e-6,
+            agrees: true,
+        };
         let mut measured = Measured {
             case: "conv_forward/vgg_1_1".to_owned(),
             ours: times(0.0123),

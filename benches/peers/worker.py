@@ -1,13 +1,12 @@
 """Does with other libraries what `benches/peers` asks for, by lines of JSON; see protocol.rs.
 
-    worker.py THREADS
+    worker.py THREADS DEVICE PRECISION
 """
 
 import importlib.metadata
 import json
 import os
 import sys
-import time
 
 # Libraries print: only replies may go where replies are read.
 replies = os.fdopen(os.dup(1), "w")
@@ -21,10 +20,11 @@ from safetensors.torch import load_file, save_file
 
 import detectors
 import eager
-import inference
 import neighbors
+import place
 
 THREADS = int(sys.argv[1])
+PLACE = place.Place(*sys.argv[2:4])
 
 
 class Server:
@@ -49,19 +49,17 @@ class Server:
         tensors = self.tensors
         match variant:
             case "pytorch":
-                built = eager.Eager(self.case, tensors)
+                built = eager.Eager(self.case, tensors, PLACE)
             case "channels-last":
-                built = eager.Eager(self.case, tensors, channels_last=True)
+                built = eager.Eager(self.case, tensors, PLACE, channels_last=True)
             case "fused":
-                built = eager.Eager(self.case, tensors, fused=True)
+                built = eager.Eager(self.case, tensors, PLACE, fused=True)
             case "compiled":
-                built = eager.Eager(self.case, tensors, compiled=True)
-            case "onnxruntime":
-                built = inference.Onnxruntime(self.case, tensors, THREADS)
-            case "openvino":
-                built = inference.Openvino(self.case, tensors, THREADS, "f32")
-            case "openvino-bf16":
-                built = inference.Openvino(self.case, tensors, THREADS, "bf16")
+                built = eager.Eager(self.case, tensors, PLACE, compiled=True)
+            case "onnxruntime" | "openvino" | "openvino-bf16":
+                import inference  # Of the CPU alone, and not always there.
+
+                built = inference.build(variant, self.case, tensors, THREADS)
             case "anomalib":
                 kinds = {"neighbors": neighbors.Neighbors, "coreset": neighbors.Coreset}
                 kind = kinds.get(self.case["module"]["kind"], detectors.Padim)
@@ -76,14 +74,10 @@ class Server:
 
     def results(self, variant, file):
         results = self.variants[variant].results()
-        save_file({name: x.float().contiguous() for name, x in results.items()}, file)
+        save_file({name: x.float().contiguous().cpu() for name, x in results.items()}, file)
 
     def time(self, variant, runs):
-        run = self.variants[variant].run
-        start = time.perf_counter_ns()
-        for _ in range(runs):
-            run()
-        return {"nanoseconds": time.perf_counter_ns() - start}
+        return {"nanoseconds": PLACE.time(self.variants[variant].run, runs)}
 
     def drop(self):
         self.variants.clear()

@@ -1,7 +1,6 @@
 //! A process that does the work.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
@@ -23,16 +22,18 @@ impl Worker {
     /// Ourselves, in another process.
     pub(crate) fn ours(settings: &Settings) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
-        command.arg("serve").env("RAYON_NUM_THREADS", settings.threads.to_string());
+        let Settings { device, precision, .. } = settings;
+        command.args(["serve", "--device", device, "--precision", precision.name()]);
+        command.env("RAYON_NUM_THREADS", settings.threads.to_string());
         Self::start("our worker", command, settings)
     }
 
     /// `worker.py`.
     pub(crate) fn python(settings: &Settings) -> Result<Self> {
-        let Settings { python, threads, .. } = settings;
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers/worker.py");
+        let Settings { python, threads, scripts, device, precision, .. } = settings;
         let mut command = Command::new(python);
-        command.arg(script).arg(threads.to_string()).env("OMP_NUM_THREADS", threads.to_string());
+        command.arg(scripts.join("worker.py")).arg(threads.to_string());
+        command.args([device, precision.name()]).env("OMP_NUM_THREADS", threads.to_string());
         Self::start("worker.py", command, settings)
             .with_context(|| format!("{}: set up as docs/performance.md says", python.display()))
     }

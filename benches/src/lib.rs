@@ -9,6 +9,7 @@
 //! | [`Case`], [`Module`], [`Pass`] | what is timed |
 //! | [`Estimator`], [`Solver`] | a module that learns from feature vectors |
 //! | [`Prepared`], [`Library`] | a case with weights and inputs, by our operations or candle's |
+//! | [`Target`], [`Precision`] | where it runs |
 //! | [`bench()`] | the main function of a criterion benchmark |
 
 use ocellus::ops::CachingAllocator;
@@ -25,11 +26,12 @@ mod harness;
 mod module;
 mod neighbors;
 mod prepared;
+mod target;
 mod values;
 
 pub use case::{Case, Pass};
 pub use cases::{
-    activation_cases, all_cases, anomaly_cases, conv_cases, estimator_cases, flow_cases,
+    activation_cases, all_cases, anomaly_cases, conv_cases, estimator_cases, flow_cases, gpu_cases,
     loss_cases, neighbor_cases, network_cases, norm_cases, optimizer_cases, pool_cases,
     upsample_cases,
 };
@@ -37,3 +39,4 @@ pub use estimator::{Estimator, Solver};
 pub use harness::bench;
 pub use module::{Library, Module};
 pub use prepared::Prepared;
+pub use target::{Precision, Target};

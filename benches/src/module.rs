@@ -1,11 +1,12 @@
 use std::fmt;
 use std::rc::Rc;
 
-use ocellus::backbones::{ResNet, ResNetConfig, Vgg, VggConfig};
+use ocellus::backbones::{ResNet, ResNetConfig, Vgg, VggClassifier, VggConfig};
 use ocellus::candle::{Module as _, ModuleT, Result, Tensor, bail};
 use ocellus::flows::{Flow, FlowConfig};
 use ocellus::layers::{
     BatchNorm2d, BatchNorm2dConfig, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig,
+    Noise,
 };
 use ocellus::nn::VarBuilder;
 use ocellus::ops::{
@@ -92,12 +93,18 @@ pub enum Module {
     CrossEntropy,
     /// The convolutional part of VGG16.
     Vgg16,
+    /// VGG16 with its classifier of 1000 classes, without dropout.
+    Vgg16Classifier,
+    /// ResNet-50 without its classifier: its last stage.
+    Resnet50,
     /// Wide-ResNet50-2 without its classifier: its last three stages.
     WideResnet50,
     /// ResNet-34 without its classifier: its last stage.
     Resnet34,
     /// The residual encoder-decoder of the satellite paper, depth 34, four bands, two classes.
     EncoderDecoder34,
+    /// The same of depth 152.
+    EncoderDecoder152,
     /// PaDiM, fitted on the features of normal images.
     PadimFit,
     /// The distances of PaDiM; the second input is the features of normal images.
@@ -156,7 +163,13 @@ impl Module {
             Self::Nearest { .. } => "nearest",
             Self::CrossEntropy => "cross_entropy",
             Self::Estimator { what } => what.name(),
-            Self::Vgg16 | Self::WideResnet50 | Self::Resnet34 | Self::EncoderDecoder34 => "network",
+            Self::Vgg16
+            | Self::Vgg16Classifier
+            | Self::Resnet50
+            | Self::WideResnet50
+            | Self::Resnet34
+            | Self::EncoderDecoder34
+            | Self::EncoderDecoder152 => "network",
             Self::PadimFit => "padim_fit",
             Self::PadimScore => "padim_score",
             Self::FlowDecoder => "flow",
@@ -219,11 +232,12 @@ impl Module {
         matches!(self, Self::FlowDecoder)
     }
 
-    /// How many classes its target distinguishes, if it has one.
-    pub(crate) fn classes(&self, channels: usize) -> Option<usize> {
+    /// How many classes its target distinguishes, if it has one, and whether of every pixel.
+    pub(crate) fn classes(&self, channels: usize) -> Option<(usize, bool)> {
         match self {
-            Self::CrossEntropy => Some(channels),
-            Self::EncoderDecoder34 => Some(2),
+            Self::CrossEntropy => Some((channels, true)),
+            Self::EncoderDecoder34 | Self::EncoderDecoder152 => Some((2, true)),
+            Self::Vgg16Classifier => Some((1000, false)),
             _ => None,
         }
     }
@@ -272,6 +286,12 @@ impl Module {
                 let vgg = Vgg::new(&VggConfig::vgg16(), vb)?;
                 Rc::new(move |x, train| Ok(vec![vgg.forward_t(&x[0], train)?]))
             }
+            Self::Vgg16Classifier => {
+                let config = VggConfig::vgg16().with_dropout(0.);
+                let network = VggClassifier::new(&config, &Noise::seeded(1), vb)?;
+                Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?]))
+            }
+            Self::Resnet50 => resnet(&ResNetConfig::resnet50(), &[4], inference, vb)?,
             Self::WideResnet50 => {
                 resnet(&ResNetConfig::wide_resnet50_2(), &[2, 3, 4], inference, vb)?
             }
@@ -280,12 +300,10 @@ impl Module {
                 resnet(&config, &[4], inference, vb)?
             }
             Self::EncoderDecoder34 => {
-                let config = ResidualSegNetConfig::paper(ResNetConfig::resnet34());
-                let mut network = ResidualSegNet::new(&config.with_bands(channels), vb)?;
-                if inference {
-                    network.pack()?;
-                }
-                Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?]))
+                encoder_decoder(ResNetConfig::resnet34(), channels, inference, vb)?
+            }
+            Self::EncoderDecoder152 => {
+                encoder_decoder(ResNetConfig::resnet152(), channels, inference, vb)?
             }
             Self::Estimator { what } => what.build(),
             Self::FlowDecoder => {
@@ -345,6 +363,20 @@ fn resnet(
         network.pack()?;
     }
     Ok(Rc::new(move |x, train| network.features_at(&x[0], stages, train)))
+}
+
+fn encoder_decoder(
+    encoder: ResNetConfig,
+    channels: usize,
+    inference: bool,
+    vb: VarBuilder,
+) -> Result<Forward> {
+    let config = ResidualSegNetConfig::paper(encoder).with_bands(channels);
+    let mut network = ResidualSegNet::new(&config, vb)?;
+    if inference {
+        network.pack()?;
+    }
+    Ok(Rc::new(move |x, train| Ok(vec![network.forward_t(&x[0], train)?])))
 }
 
 fn single(f: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Forward {

@@ -15,9 +15,8 @@ pub(crate) fn fill(shape: impl Into<Shape>, seed: u32) -> Result<Tensor> {
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// Class indices, `(batch, height, width)`.
-pub(crate) fn classes([batch, height, width]: [usize; 3], classes: usize) -> Result<Tensor> {
-    let shape = (batch, height, width);
+/// Class indices.
+pub(crate) fn classes(shape: &[usize], classes: usize) -> Result<Tensor> {
     let scaled = fill(shape, 3)?.affine(classes as f64 / 2., classes as f64 / 2.)?;
     scaled.clamp(0., (classes - 1) as f64)?.to_dtype(DType::I64)
 }
@@ -28,7 +27,8 @@ pub(crate) fn vary(params: &ParamStore) -> Result<()> {
     for (name, var) in vectors.filter(|(_, var)| var.rank() == 1) {
         let centered = name.ends_with("bias") || name.ends_with("running_mean");
         let (scale, center) = if centered { (0.1, 0.) } else { (0.5, 1.) };
-        var.set(&fill(var.shape().clone(), 4)?.affine(scale, center)?)?;
+        let values = fill(var.shape().clone(), 4)?.affine(scale, center)?;
+        var.set(&values.to_device(var.device())?)?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ pub use conv::conv_cases;
 pub use elementwise::{activation_cases, loss_cases, norm_cases};
 pub use estimator::estimator_cases;
 pub use neighbors::neighbor_cases;
-pub use network::{flow_cases, network_cases, optimizer_cases};
+pub use network::{flow_cases, gpu_cases, network_cases, optimizer_cases};
 pub use resampling::{pool_cases, upsample_cases};
 
 /// All cases, networks first.

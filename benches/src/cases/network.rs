@@ -18,6 +18,24 @@ pub fn network_cases() -> Vec<Case> {
     ]
 }
 
+/// What is timed on a GPU alone: the sizes of the papers and of training on ImageNet, too large for a
+/// table that a CPU is to fill.
+#[must_use]
+pub fn gpu_cases() -> Vec<Case> {
+    use Pass::{Forward, Step};
+    let one = |size, module, pass, input| Case::new(size, module, pass, input);
+    let fibers = |size, channels| one(size, Module::FlowDecoder, Step, [1, channels, 1, 4096]);
+    vec![
+        one("vgg16_classifier_32x3x224", Module::Vgg16Classifier, Step, [32, 3, 224, 224]),
+        one("resnet50_32x3x224", Module::Resnet50, Step, [32, 3, 224, 224]),
+        one("wide_resnet50_32x3x320", Module::WideResnet50, Forward, [32, 3, 320, 320]),
+        one("encoder_decoder152_8x4x256", Module::EncoderDecoder152, Step, [8, 4, 256, 256]),
+        fibers("gpu_512", 512),
+        fibers("gpu_1024", 1024),
+        fibers("gpu_2048", 2048),
+    ]
+}
+
 /// CFLOW-AD's decoders for the three scales of Wide-ResNet-50-2: a training step and inference.
 #[must_use]
 pub fn flow_cases() -> Vec<Case> {
