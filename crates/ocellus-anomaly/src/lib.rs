@@ -44,7 +44,8 @@
 //! - **Label-free and oracle** are told apart by name: a threshold that saw labels says so.
 //! - **Streams.** Images come a batch at a time, as often as a method needs.
 //! - **Devices.** A detector works where its [`FrozenBackbone`] is: features and flows are computed and
-//!   fitted there. `PaDiM` and `PatchCore` measure features on the CPU.
+//!   fitted there, `PaDiM` and `PatchCore` measure there on CUDA, else on the CPU. `PaDiM`'s Gaussians, smoothing
+//!   and calibration are the CPU's.
 //!
 //! # Features
 //!
@@ -52,12 +53,15 @@
 
 mod calibration;
 mod detector;
+#[cfg(test)]
+mod device_tests;
 mod encoder;
 mod error;
 mod flows;
 mod maps;
 mod model;
 mod on_cpu;
+mod on_device;
 mod padim;
 mod patchcore;
 mod source;

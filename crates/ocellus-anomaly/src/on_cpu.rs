@@ -6,10 +6,12 @@ use crate::Result;
 
 /// A tensor as what is no tensor operation reads it: contiguous values of that type, on the CPU.
 ///
-/// Backbones, flows and maps stay where their tensors are. What comes to the CPU by this function is what
-/// its kernels do alone: antialiased resizing, the patches and nearest neighbors of `PatchCore`
-/// (`ocellus-cluster`), the Gaussians of `PaDiM`, smoothing, means over a share of the pixels, moments in
-/// `f64`, scores and thresholds. Where a tensor is on the CPU as it should be, nothing is copied.
+/// Backbones, flows and maps stay where their tensors are; on CUDA, so does what `PaDiM` and `PatchCore`
+/// measure ([`stays_there`](crate::on_device::stays_there)). What comes to the CPU by this function is what
+/// its kernels do alone: antialiased resizing, the patches that a bank is chosen from, and their projections; the sums of
+/// `PaDiM`'s Gaussians; smoothing, means over a share of the pixels, moments in `f64`, scores and
+/// thresholds; and on other devices than CUDA nearest neighbors and Mahalanobis distances. Where a tensor is on
+/// the CPU as it should be, nothing is copied.
 pub(crate) fn on_cpu(x: &Tensor, dtype: DType) -> Result<Tensor> {
     Ok(x.to_device(&Device::Cpu)?.to_dtype(dtype)?.contiguous()?)
 }

@@ -44,7 +44,7 @@
 //! | Neighbors and coresets | What it does |
 //! | --- | --- |
 //! | [`NearestNeighbors`] | the k nearest of many rows, exactly; see [`NeighborDistance`] |
-//! | [`GreedyCoreset`] | rows that cover all others, chosen greedily; see [`CoresetSize`], [`CoresetStart`] |
+//! | [`GreedyCoreset`] | rows that cover all others, chosen greedily; see [`CoresetSize`], [`CoresetStart`], [`CoresetBeginning`] |
 //! | [`RandomProjection`] | fewer features, distances kept; see [`ProjectionWeights`], [`ProjectionDims`], [`johnson_lindenstrauss_dims`] |
 //! | [`RowSource`], [`RowStore`], [`RowFile`] | rows that need not be in memory |
 //!
@@ -94,7 +94,7 @@ mod scaling;
 mod selection;
 mod table;
 
-pub use coreset::{Coreset, CoresetSize, CoresetStart, GreedyCoreset};
+pub use coreset::{Coreset, CoresetBeginning, CoresetSize, CoresetStart, GreedyCoreset};
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitLabeled, Predict, Transform};
 pub use float::Float;

@@ -30,6 +30,7 @@
 //! | [`dropout`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
+//! | [`nearest_neighbors`], [`farthest_points`], [`whiten_packed`] | searches and distances, without gradients: the nearest rows of a bank, points that cover all others, Mahalanobis distances at many places |
 //! | [`add_gram_packed`], [`cholesky_packed`], [`solve_packed`] | many small symmetric matrices, on slices: covariances and systems of each place |
 //! | [`backward`] | candle's gradients of all this, faster |
 //! | [`cuda_device`], [`filled_tensor`] | a GPU for programs of several threads, and values on their way there |
@@ -65,6 +66,7 @@ mod cuda;
 mod cuda;
 mod device;
 mod dropout;
+mod farthest;
 mod focal;
 mod implementation;
 mod leading;
@@ -74,6 +76,7 @@ mod log_density;
 mod lovasz;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod matrix;
+mod neighbors;
 mod packed;
 mod parallel;
 mod pool;
@@ -91,6 +94,7 @@ mod softmax;
 mod testing;
 mod threads;
 mod upsample;
+mod whiten;
 
 pub use allocator::CachingAllocator;
 pub use backward::backward;
@@ -107,6 +111,7 @@ pub use coupling::{Clamp, CouplingConfig, NetworkCoupling, coupling, network_cou
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use device::{cuda_device, filled_tensor};
 pub use dropout::dropout;
+pub use farthest::{FarthestPoints, farthest_points};
 pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};
 pub use leading::leading_channels;
@@ -114,6 +119,7 @@ pub use linear::linear;
 pub use log_cosh::log_cosh;
 pub use log_density::normal_log_density;
 pub use lovasz::lovasz;
+pub use neighbors::{Neighbors, nearest_neighbors};
 pub use packed::{SOLVE_LANES, add_gram_packed, cholesky_packed, solve_packed};
 pub use pool::{
     AvgPool2dConfig, AvgPooling, MaxPool2dConfig, MaxPooling, Pool2dConfig, adaptive_avg_pool2d,
@@ -127,3 +133,4 @@ pub use soft_overlap::{SoftOverlap, soft_overlap};
 pub use softmax::{log_softmax, softmax};
 pub use threads::tune_threads;
 pub use upsample::{Alignment, upsample_bilinear2d, upsample_nearest2d};
+pub use whiten::{Whitened, whiten_packed};

@@ -6,6 +6,9 @@ use crate::BatchStatistics;
 use crate::conv::{ConvOp, Geometry as ConvGeometry};
 use crate::coupling::Geometry;
 use crate::cpu::UnaryKernel;
+use crate::farthest::FarthestPoints;
+use crate::neighbors::Neighbors;
+use crate::whiten::Whitened;
 
 /// What runs kernels on a GPU: nothing.
 #[derive(Clone, Debug)]
@@ -100,6 +103,36 @@ impl Normalize {
     ) -> Result<Tensor> {
         match self.machine {}
     }
+}
+
+pub(crate) const MOST_NEIGHBORS: usize = 24;
+
+pub(crate) fn nearest_neighbors(
+    machine: &Machine,
+    _: &Tensor,
+    _: &Tensor,
+    _: usize,
+) -> Result<Neighbors> {
+    match *machine {}
+}
+
+pub(crate) fn farthest_points(
+    machine: &Machine,
+    _: &Tensor,
+    _: &Tensor,
+    _: usize,
+    _: usize,
+) -> Result<FarthestPoints> {
+    match *machine {}
+}
+
+pub(crate) fn whiten_packed(
+    machine: &Machine,
+    _: &Tensor,
+    _: &Tensor,
+    _: &Tensor,
+) -> Result<Whitened> {
+    match *machine {}
 }
 
 pub(crate) fn update(

@@ -94,7 +94,7 @@ pub enum FeatureKind {
 }
 
 /// What a detector says of a batch of images: tensors on the device that computed them. `PaDiM` and
-/// `PatchCore` measure on the CPU, whatever the features' device.
+/// `PatchCore` measure on CUDA or on the CPU.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Scores {

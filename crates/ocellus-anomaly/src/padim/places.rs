@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use candle_core::{DType, Storage, Tensor};
+use ocellus_ops::upsample_nearest2d;
 
 use crate::{Error, Result, on_cpu::on_cpu};
 
@@ -63,6 +64,28 @@ impl Places {
         self.scales[0].1 * self.scales[0].2
     }
 
+    /// The vectors of all images of a batch, `(batch, places, dim)`, on their device.
+    pub(super) fn vectors_there(&self, features: &[Tensor]) -> Result<Tensor> {
+        let (mut parts, mut order, mut count) = (Vec::new(), vec![0u32; self.dim()], 0);
+        for (scale, (x, &(_, height, width))) in features.iter().zip(&self.scales).enumerate() {
+            let read = self.entries.iter().zip(&mut order).filter(|(entry, _)| entry.0 == scale);
+            let mut channels = Vec::new();
+            for (&(_, first), place) in read {
+                channels.push((first / (height * width)) as u32);
+                *place = count;
+                count += 1;
+            }
+            if channels.is_empty() {
+                continue;
+            }
+            let channels = Tensor::new(channels, x.device())?;
+            let x = x.to_dtype(DType::F32)?.contiguous()?.index_select(&channels, 1)?;
+            parts.push(upsample_nearest2d(&x, self.size())?.flatten_from(2)?);
+        }
+        let order = Tensor::new(order, features[0].device())?;
+        Ok(Tensor::cat(&parts, 1)?.index_select(&order, 1)?.transpose(1, 2)?.contiguous()?)
+    }
+
     /// Writes the vectors of an image at those places: the entries of a place `step` apart, those of
     /// the next place `stride` behind.
     pub(super) fn gather(
@@ -121,6 +144,7 @@ pub(super) fn with_images<R>(
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
+    use ocellus_testing::fill;
 
     use super::*;
 
@@ -129,6 +153,7 @@ mod tests {
         let places = Places::new(&[(2, 2, 4), (1, 1, 2)], &[2, 0])?;
         let fine = Tensor::arange(0f32, 32., &Device::Cpu)?.reshape((2, 2, 2, 4))?;
         let coarse = Tensor::new(&[[[[10f32, 20.]]], [[[30., 40.]]]], &Device::Cpu)?;
+        let there = places.vectors_there(&[fine.clone(), coarse.clone()])?;
         let parts = [(readable(&[fine, coarse])?, 1..2)];
         let vectors = with_images(&parts, |images| {
             let mut vectors = [0.; 16];
@@ -138,6 +163,27 @@ mod tests {
         let expected =
             [30., 16., 30., 17., 40., 18., 40., 19., 30., 20., 30., 21., 40., 22., 40., 23.];
         assert_eq!(vectors, expected);
+        assert_eq!(there.get(1)?.flatten_all()?.to_vec1::<f32>()?, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_device_gathers_the_same() -> Result<()> {
+        let features = [fill((3, 4, 6, 5), 0.1, DType::F32)?, fill((3, 7, 4, 3), 0.7, DType::F64)?];
+        for channels in [vec![10, 2, 3, 4, 7], vec![1], vec![8, 6]] {
+            let places = Places::new(&[(4, 6, 5), (7, 4, 3)], &channels)?;
+            let (dim, size) = (channels.len(), 30 * channels.len());
+            let expected = with_images(&[(readable(&features)?, 0..3)], |images| {
+                let mut vectors = vec![0.; 3 * size];
+                for (image, out) in images.iter().zip(vectors.chunks_mut(size)) {
+                    places.gather(image, 0..30, out, (dim, 1));
+                }
+                Ok(vectors)
+            })?;
+            let there = places.vectors_there(&features)?;
+            assert_eq!(there.dims(), [3, 30, dim]);
+            assert_eq!(there.flatten_all()?.to_vec1::<f32>()?, expected);
+        }
         Ok(())
     }
 

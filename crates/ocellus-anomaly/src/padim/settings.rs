@@ -17,7 +17,8 @@ use crate::{
 /// # Parameters
 ///
 /// For P places and d channels, P · d · (d + 3) / 2 numbers of 4 bytes: 64 MB for d = 100 at
-/// 56 × 56. Fitting takes three times that and the features of 32 images, however many there are.
+/// 56 × 56. Fitting takes three times that and the features of 32 images, however many there are; it is done on the
+/// CPU, whatever the features' device.
 ///
 /// # Examples
 ///

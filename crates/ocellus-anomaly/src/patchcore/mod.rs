@@ -1,6 +1,7 @@
 mod adaptive;
 mod model;
 mod patches;
+mod search;
 mod settings;
 
 pub use model::PatchCoreModel;

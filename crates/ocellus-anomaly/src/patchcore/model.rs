@@ -1,10 +1,18 @@
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use ocellus_cluster::{NearestNeighbors, NearestNeighborsModel, NeighborDistance, RowSource as _};
 
-use super::{ImageScore, PatchCore, patches::Patches};
+use super::{
+    ImageScore, PatchCore,
+    patches::Patches,
+    search::{OnCpu, OnDevice, Search},
+};
 use crate::{
-    Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State, on_cpu::values,
+    Error, Evidence, FeatureModel, MapConfig, Result, ScaleEvidence, State,
+    on_cpu::values,
+    on_device::{Sent, stays_there},
 };
 
 /// Patches that are compared with the bank at once.
@@ -14,10 +22,16 @@ const PATCHES: usize = 4096;
 /// (see [`Detector::open`](crate::Detector::open)).
 ///
 /// Its evidence is the distance of each patch, of one scale, the finest. It has no latents.
+///
+/// Features on CUDA are measured there: patches are pooled, and compared with a copy of the bank, which is sent when it is
+/// first needed, whole, also where it else stays in a file. The search is exact on both, so scores differ by the rounding of the
+/// patches alone.
 #[derive(Clone, Debug)]
 pub struct PatchCoreModel {
     patches: Patches,
     bank: NearestNeighborsModel,
+    /// The bank on the device of the features.
+    there: Sent,
     distance: NeighborDistance,
     neighbors: usize,
     image_score: ImageScore,
@@ -55,6 +69,7 @@ impl PatchCoreModel {
         Ok(Self {
             patches,
             bank,
+            there: Sent::default(),
             distance: settings.distance,
             neighbors,
             image_score: settings.image_score,
@@ -123,8 +138,8 @@ impl PatchCoreModel {
     }
 
     /// Scores of the patches of some images, and of these.
-    fn measure(&self, rows: ArrayView2<'_, f32>, images: usize) -> Result<(Vec<f32>, Vec<f32>)> {
-        let found = self.bank.find(rows, self.neighbors)?;
+    fn measure(&self, search: &dyn Search, images: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        let found = search.nearest(self.neighbors)?;
         let mean = |row: ArrayView1<'_, f32>| row.sum() / row.len() as f32;
         let scores: Vec<f32> = found.distances.rows().into_iter().map(mean).collect();
         let places = scores.len() / images.max(1);
@@ -140,19 +155,40 @@ impl PatchCoreModel {
         // The vectors of the bank that are nearest to the strangest patch, and those around them.
         let nearest: Vec<usize> =
             strangest.iter().map(|&patch| found.indices[[patch, 0]]).collect();
-        let bank = self.bank.rows();
-        let nearest = bank.gather(&nearest)?;
-        let around = self.bank.find(nearest.view(), neighbors.min(bank.size().0))?;
+        let around = search.around(&nearest, neighbors.min(self.bank.rows().size().0))?;
         let weighted = greatest.iter().zip(&strangest).zip(around.indices.rows());
         let weighted = weighted.map(|((score, &patch), around)| {
-            let around = bank.gather(&around.to_vec())?;
-            let distance = |row: ArrayView1<'_, f32>| euclidean(rows.row(patch), row);
+            let (patch, around) = (search.patch(patch)?, search.rows(&around.to_vec())?);
+            let distance = |row: ArrayView1<'_, f32>| euclidean(ArrayView1::from(&patch), row);
             let distances: Array1<f64> = around.rows().into_iter().map(distance).collect();
             let greatest = distances.iter().copied().fold(0., f64::max);
             let weights = distances.mapv(|d| (d - greatest).exp());
             Ok(((1. - weights[0] / weights.sum()) * f64::from(*score)) as f32)
         });
         Ok((scores, weighted.collect::<Result<_>>()?))
+    }
+
+    /// Those of some images of a batch.
+    fn scores(&self, features: &[Tensor], images: Range<usize>) -> Result<(Vec<f32>, Vec<f32>)> {
+        let count = images.len();
+        if stays_there(&features[0]) {
+            let part = |x: &Tensor| x.narrow(0, images.start, count);
+            let features = features.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            let bank = self
+                .there
+                .beside(&features[0], |device| Ok(vec![self.bank()?.to_device(device)?]))?;
+            let patches = self.patches.rows_there(&features)?;
+            let search = OnDevice { bank: bank[0].clone(), patches, distance: self.distance };
+            return self.measure(&search, count);
+        }
+        let mut rows = Vec::new();
+        for image in images {
+            rows.extend(self.patches.rows(features, image)?);
+        }
+        let dims = self.patches.dims();
+        let patches = ArrayView2::from_shape((rows.len() / dims, dims), &rows)
+            .map_err(|e| Error::Shape(format!("patches of {dims} numbers: {e}")))?;
+        self.measure(&OnCpu { bank: &self.bank, patches }, count)
     }
 }
 
@@ -174,24 +210,17 @@ impl FeatureModel for PatchCoreModel {
     }
 
     fn evidence(&self, features: &[Tensor]) -> Result<Evidence> {
-        let ((height, width), dims) = (self.patches.size(), self.patches.dims());
-        let (places, images) = (height * width, features[0].dim(0)?);
-        let at_once = (PATCHES / places).max(1);
+        let ((height, width), images) = (self.patches.size(), features[0].dim(0)?);
+        let at_once = (PATCHES / (height * width)).max(1);
         let (mut patch_scores, mut image_scores) = (Vec::new(), Vec::new());
         for first in (0..images).step_by(at_once) {
-            let here = at_once.min(images - first);
-            let mut rows = Vec::with_capacity(here * places * dims);
-            for image in first..first + here {
-                rows.extend(self.patches.rows(features, image)?);
-            }
-            let rows = ArrayView2::from_shape((here * places, dims), &rows)
-                .map_err(|e| Error::Shape(format!("patches of {dims} numbers: {e}")))?;
-            let (patches, images) = self.measure(rows, here)?;
+            let (patches, images) = self.scores(features, first..images.min(first + at_once))?;
             patch_scores.extend(patches);
             image_scores.extend(images);
         }
-        let distance = Tensor::from_vec(patch_scores, (images, 1, height, width), &Device::Cpu)?;
-        let scores = Tensor::from_vec(image_scores, images, &Device::Cpu)?;
+        let device = if stays_there(&features[0]) { features[0].device() } else { &Device::Cpu };
+        let distance = Tensor::from_vec(patch_scores, (images, 1, height, width), device)?;
+        let scores = Tensor::from_vec(image_scores, images, device)?;
         let scale = ScaleEvidence::default().with_distance(distance);
         Ok(Evidence::new(vec![scale]).with_image_scores(scores))
     }

@@ -1,8 +1,12 @@
 use candle_core::{DType, Device, Tensor};
-use ocellus_ops::{AvgPool2dConfig, avg_pool2d};
+use ocellus_ops::{AvgPool2dConfig, adaptive_avg_pool2d, avg_pool2d};
 
 use super::adaptive::{adaptive_means, pooled_patches};
-use crate::{Error, MapConfig, Result, Smoothing, State, Upsampling, on_cpu::on_cpu};
+use crate::{
+    Error, MapConfig, Result, Smoothing, State, Upsampling,
+    on_cpu::{on_cpu, values},
+    on_device::stays_there,
+};
 
 /// How the neighborhood of a place becomes a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,10 @@ impl Patches {
     ///
     /// Each image is computed alone, so they are the same bits in any batch.
     pub(super) fn rows(&self, features: &[Tensor], image: usize) -> Result<Vec<f32>> {
+        if stays_there(&features[0]) {
+            let alone = features.iter().map(|x| x.narrow(0, image, 1));
+            return values(&self.rows_there(&alone.collect::<Result<Vec<_>, _>>()?)?);
+        }
         let cpu = |x: &Tensor| on_cpu(&x.narrow(0, image, 1)?, DType::F32);
         let images = features.iter().map(cpu).collect::<Result<Vec<_>>>()?;
         match self.pooling {
@@ -91,6 +99,25 @@ impl Patches {
                 Ok(means)
             }
         }
+    }
+
+    /// The vectors of all images of a batch, `(images · places, dims)`, on their device.
+    ///
+    /// No operation looks at two images, so they are the same bits in any batch.
+    pub(super) fn rows_there(&self, features: &[Tensor]) -> Result<Tensor> {
+        let size = self.size();
+        let scale = |x: &Tensor| -> Result<Tensor> {
+            let x = pooled(&x.to_dtype(DType::F32)?, self.pooling)?;
+            let same = (x.dim(2)?, x.dim(3)?) == size;
+            if same { Ok(x) } else { self.resize.apply(&x, size) }
+        };
+        let scales = features.iter().map(scale).collect::<Result<Vec<_>>>()?;
+        // (images, all channels, places)
+        let mut rows = Tensor::cat(&scales, 1)?.flatten_from(2)?;
+        if let PatchPooling::Adaptive { dims } = self.pooling {
+            rows = adaptive_avg_pool2d(&rows.unsqueeze(1)?, (dims, size.0 * size.1))?.squeeze(1)?;
+        }
+        Ok(rows.transpose(1, 2)?.contiguous()?.flatten_to(1)?)
     }
 
     /// Resizes all scales to the finest and puts their vectors side by side.
@@ -133,11 +160,29 @@ impl Patches {
     }
 }
 
+/// The neighborhoods of all places of images `(batch, channels, height, width)`, as so many channels.
+fn pooled(x: &Tensor, pooling: PatchPooling) -> Result<Tensor> {
+    let PatchPooling::Adaptive { dims } = pooling else {
+        let means = AvgPool2dConfig::new(3).with_stride((1, 1)).with_padding((1, 1));
+        return Ok(avg_pool2d(x, &means)?);
+    };
+    let (batch, channels, height, width) = x.dims4()?;
+    let x = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?;
+    let shifted = |i: usize| x.narrow(2, i / 3, height)?.narrow(3, i % 3, width);
+    let windows = (0..9).map(shifted).collect::<Result<Vec<_>, _>>()?;
+    // A plane whose rows are the 9 values of each channel, whose columns are the places.
+    let plane = (batch, 1, channels * 9, height * width);
+    let windows = Tensor::stack(&windows, 2)?.reshape(plane)?;
+    let means = adaptive_avg_pool2d(&windows, (dims, height * width))?;
+    Ok(means.reshape((batch, dims, height, width))?)
+}
+
 #[cfg(test)]
 mod tests {
-    use ocellus_testing::fill;
+    use ocellus_testing::{assert_close, fill};
 
     use super::*;
+    use crate::on_device::as_on_a_device;
 
     #[test]
     fn vectors_are_the_same_bits_alone_and_in_any_batch() -> Result<()> {
@@ -149,6 +194,29 @@ mod tests {
                 assert_eq!(rows.len(), 30 * patches.dims());
                 let alone = [features[0].narrow(0, image, 1)?, features[1].narrow(0, image, 1)?];
                 assert_eq!(patches.rows(&alone, 0)?, rows);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_device_makes_the_same_vectors() -> Result<()> {
+        let features = [fill((3, 4, 6, 5), 0.1, DType::F32)?, fill((3, 7, 3, 3), 0.7, DType::F32)?];
+        for (pooling, resize, tolerance) in [
+            (PatchPooling::Mean, Upsampling::Bilinear, 0.),
+            (PatchPooling::Mean, Upsampling::Nearest, 0.),
+            (PatchPooling::Adaptive { dims: 5 }, Upsampling::Bilinear, 1e-6),
+            (PatchPooling::Adaptive { dims: 50 }, Upsampling::Nearest, 1e-6),
+        ] {
+            let patches = Patches::new(&[(4, 6, 5), (7, 3, 3)], pooling, resize)?;
+            let there = patches.rows_there(&features)?;
+            assert_eq!(there.dims(), [90, patches.dims()]);
+            for image in 0..3 {
+                let rows = patches.rows(&features, image)?;
+                let expected = Tensor::from_vec(rows, (30, patches.dims()), &Device::Cpu)?;
+                assert_close(&there.narrow(0, image * 30, 30)?, &expected, tolerance)?;
+                let alone = as_on_a_device(|| patches.rows(&features, image))?;
+                assert_eq!(alone, values(&there.narrow(0, image * 30, 30)?)?);
             }
         }
         Ok(())

@@ -1,13 +1,15 @@
 use std::path::{Path, PathBuf};
 
+use candle_core::{Device, Tensor};
 use ocellus_cluster::{
     GreedyCoreset, NearestNeighbors, NeighborDistance, RowSource as _, RowStore,
 };
+use ocellus_ops::farthest_points;
 
 use super::{PatchCoreModel, PatchPooling, patches::Patches};
 use crate::{
     Error, FeatureSource, FitFeatures, MapConfig, Result, Smoothing, Upsampling,
-    model::check_features,
+    model::check_features, on_cpu::values, on_device::stays_there,
 };
 
 /// What the score of an image is.
@@ -191,7 +193,8 @@ impl PatchCore {
         self
     }
 
-    /// As [`fit`](FitFeatures::fit), telling how many of how many patches the bank has.
+    /// As [`fit`](FitFeatures::fit), telling how many of how many patches the bank has: of features on CUDA, once
+    /// it is whole.
     ///
     /// # Errors
     ///
@@ -202,6 +205,7 @@ impl PatchCore {
         progress: impl FnMut(usize, usize),
     ) -> Result<PatchCoreModel> {
         let mut gathered: Option<(Patches, RowStore)> = None;
+        let mut device = None;
         for batch in features.pass(0)? {
             let batch = batch?;
             let fitted = gathered.as_ref().map_or(&[][..], |(patches, _)| patches.scales());
@@ -214,6 +218,9 @@ impl PatchCore {
                     none.insert(self.start(&scales)?)
                 }
             };
+            if stays_there(&batch[0]) {
+                device = Some(batch[0].device().clone());
+            }
             for image in 0..images {
                 store.push(&patches.rows(&batch, image)?)?;
             }
@@ -221,11 +228,40 @@ impl PatchCore {
         let Some((patches, store)) = gathered else {
             return Err(Error::Value("no image to fit on: give normal ones".to_owned()));
         };
-        let coreset = self.coreset.select_with_progress(&store, progress)?;
-        let bank = store.gather(&coreset.indices)?;
+        let chosen = match device {
+            Some(device) => self.choose_there(&store, &device, progress)?,
+            None => self.coreset.select_with_progress(&store, progress)?.indices,
+        };
+        let bank = store.gather(&chosen)?;
         drop(store);
         let bank = NearestNeighbors::new().with_distance(self.distance).index(bank)?;
         PatchCoreModel::new(self, patches, bank)
+    }
+
+    /// Chooses the coreset on a device: of the projections of the CPU, the same rows to the bit.
+    fn choose_there(
+        &self,
+        store: &RowStore,
+        device: &Device,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Vec<usize>> {
+        let beginning = self.coreset.begin(store)?;
+        let (size, shape) = (beginning.size, beginning.rows.dim());
+        let points = Tensor::from_vec(beginning.rows.into_raw_vec_and_offset().0, shape, device)?;
+        let bounds = beginning.bounds.map(|bounds| Tensor::new(bounds, device)).transpose()?;
+        let chosen = farthest_points(&points, bounds.as_ref(), beginning.first, size)?;
+        let indices = chosen.indices.to_vec1::<u32>()?;
+        // The first has no distance, unless it is a mean.
+        let squared = values(&chosen.squared_distances)?;
+        let measured = &squared[usize::from(bounds.is_none())..];
+        if let Some(place) = measured.iter().position(|squared| !squared.is_finite()) {
+            let row = indices[place + squared.len() - measured.len()];
+            return Err(Error::Value(format!(
+                "a squared distance between patches is infinite at patch {row}: scale the features down"
+            )));
+        }
+        progress(size, size);
+        Ok(indices.into_iter().map(|index| index as usize).collect())
     }
 
     fn start(&self, scales: &[(usize, usize, usize)]) -> Result<(Patches, RowStore)> {

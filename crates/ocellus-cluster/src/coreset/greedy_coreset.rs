@@ -3,6 +3,7 @@ use rand::{Rng, SeedableRng, seq::index};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::beginning::CoresetBeginning;
 use super::distance::squared_distance;
 use super::farthest::Farthest;
 use crate::{Error, RandomProjection, Result, RowSource, rows::read_block};
@@ -170,16 +171,64 @@ impl GreedyCoreset {
         rows: &dyn RowSource,
         progress: impl FnMut(usize, usize),
     ) -> Result<Coreset> {
+        choose(self.begin(rows)?, progress)
+    }
+
+    /// Projects the rows and draws the start: what is left is the choice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ocellus_cluster::{CoresetSize, CoresetStart, GreedyCoreset};
+    ///
+    /// let x = array![[0f32], [1.], [2.]];
+    /// let coreset = GreedyCoreset::new(CoresetSize::Count(2)).with_start(CoresetStart::Row(1));
+    /// let beginning = coreset.begin(&x)?;
+    /// assert_eq!((beginning.size, beginning.first, beginning.rows), (2, 1, x));
+    /// # Ok::<(), ocellus_cluster::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`select`](Self::select), but for distances that are not finite.
+    pub fn begin(&self, rows: &dyn RowSource) -> Result<CoresetBeginning> {
         let (count, columns) = rows.size();
         if count == 0 || columns == 0 {
             return Err(Error::Empty { what: "the data", rows: count, columns });
         }
         let size = self.count(count)?;
-        let projected = match &self.projection {
+        let rows = match &self.projection {
             Some(projection) => projection.draw(count, columns)?.project(rows)?,
             None => read_block(rows, 0..count, 0..columns)?,
         };
-        self.choose(projected.view(), size, progress)
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let (first, bounds) = match self.start {
+            CoresetStart::Approximate { rows: 0 } => {
+                return Err(Error::InvalidSetting {
+                    name: "the rows of an approximate start",
+                    value: "0".to_owned(),
+                    remedy: "draw one at least",
+                });
+            }
+            CoresetStart::Approximate { rows: starts } => {
+                let starts = index::sample(&mut rng, count, starts.min(count)).into_vec();
+                let bounds = mean_distances(rows.view(), &starts);
+                let greatest = |a: usize, b: usize| if bounds[b] > bounds[a] { b } else { a };
+                ((0..count).fold(0, greatest), Some(bounds))
+            }
+            CoresetStart::Random => (rng.random_range(0..count), None),
+            CoresetStart::Row(row) => (row, None),
+        };
+        if first >= count {
+            return Err(Error::TooFew {
+                what: "rows",
+                found: count,
+                needed: first + 1,
+                remedy: "start at one that is there".to_owned(),
+            });
+        }
+        Ok(CoresetBeginning { rows, size, first, bounds })
     }
 
     /// How many rows of that many are chosen.
@@ -214,61 +263,30 @@ impl GreedyCoreset {
         }
         Ok(count)
     }
+}
 
-    fn choose(
-        &self,
-        rows: ArrayView2<'_, f32>,
-        size: usize,
-        mut progress: impl FnMut(usize, usize),
-    ) -> Result<Coreset> {
-        let count = rows.nrows();
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut coreset = Coreset { indices: vec![], distances: vec![], radius: 0. };
-        let mut farthest = match self.start {
-            CoresetStart::Approximate { rows: starts } if starts > 0 => {
-                let starts = index::sample(&mut rng, count, starts.min(count)).into_vec();
-                Farthest::new(rows, Some(mean_distances(rows, &starts)))
-            }
-            CoresetStart::Approximate { .. } => {
-                return Err(Error::InvalidSetting {
-                    name: "the rows of an approximate start",
-                    value: "0".to_owned(),
-                    remedy: "draw one at least",
-                });
-            }
-            CoresetStart::Random | CoresetStart::Row(_) => {
-                let row = match self.start {
-                    CoresetStart::Row(row) => row,
-                    _ => rng.random_range(0..count),
-                };
-                if row >= count {
-                    return Err(Error::TooFew {
-                        what: "rows",
-                        found: count,
-                        needed: row + 1,
-                        remedy: "start at one that is there".to_owned(),
-                    });
-                }
-                let mut farthest = Farthest::new(rows, None);
-                farthest.add(row);
-                coreset.indices.push(row);
-                coreset.distances.push(f32::INFINITY);
-                farthest
-            }
-        };
-        while coreset.indices.len() < size {
-            let Some((row, squared)) = farthest.find() else { break };
-            if !squared.is_finite() {
-                return Err(too_large(row));
-            }
-            farthest.add(row);
-            coreset.indices.push(row);
-            coreset.distances.push(squared.sqrt());
-            progress(coreset.indices.len(), size);
-        }
-        let radius = farthest.find().map_or(0., |(_, squared)| squared.sqrt());
-        Ok(Coreset { radius, ..coreset })
+fn choose(beginning: CoresetBeginning, mut progress: impl FnMut(usize, usize)) -> Result<Coreset> {
+    let CoresetBeginning { rows, size, first, bounds } = beginning;
+    let mut coreset = Coreset { indices: vec![], distances: vec![], radius: 0. };
+    let bounded = bounds.is_some();
+    let mut farthest = Farthest::new(rows.view(), bounds);
+    if !bounded {
+        farthest.add(first);
+        coreset.indices.push(first);
+        coreset.distances.push(f32::INFINITY);
     }
+    while coreset.indices.len() < size {
+        let Some((row, squared)) = farthest.find() else { break };
+        if !squared.is_finite() {
+            return Err(too_large(row));
+        }
+        farthest.add(row);
+        coreset.indices.push(row);
+        coreset.distances.push(squared.sqrt());
+        progress(coreset.indices.len(), size);
+    }
+    let radius = farthest.find().map_or(0., |(_, squared)| squared.sqrt());
+    Ok(Coreset { radius, ..coreset })
 }
 
 /// The squares of the mean distances to some rows.

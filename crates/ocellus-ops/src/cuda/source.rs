@@ -15,53 +15,65 @@ pub(crate) const ARCHITECTURE: &str = "compute_75";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Family {
     Elementwise,
+    Farthest,
     Flow,
     Loss,
     Lovasz,
+    Neighbors,
     Norm,
     Pool,
     Resample,
     Softmax,
+    Whiten,
 }
 
 impl Family {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Elementwise,
+        Self::Farthest,
         Self::Flow,
         Self::Loss,
         Self::Lovasz,
+        Self::Neighbors,
         Self::Norm,
         Self::Pool,
         Self::Resample,
         Self::Softmax,
+        Self::Whiten,
     ];
 
     /// The name of the file.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Elementwise => "elementwise",
+            Self::Farthest => "farthest",
             Self::Flow => "flow",
             Self::Loss => "loss",
             Self::Lovasz => "lovasz",
+            Self::Neighbors => "neighbors",
             Self::Norm => "norm",
             Self::Pool => "pool",
             Self::Resample => "resample",
             Self::Softmax => "softmax",
+            Self::Whiten => "whiten",
         }
     }
 
     fn text(self) -> &'static str {
         match self {
             Self::Elementwise => include_str!("kernels/elementwise.cu"),
+            Self::Farthest => include_str!("kernels/farthest.cu"),
             Self::Flow => include_str!("kernels/flow.cu"),
             Self::Loss => include_str!("kernels/loss.cu"),
             Self::Lovasz => include_str!("kernels/lovasz.cu"),
+            Self::Neighbors => include_str!("kernels/neighbors.cu"),
             Self::Norm => include_str!("kernels/norm.cu"),
             Self::Pool => include_str!("kernels/pool.cu"),
             Self::Resample => include_str!("kernels/resample.cu"),
             Self::Softmax => include_str!("kernels/softmax.cu"),
+            Self::Whiten => include_str!("kernels/whiten.cu"),
         }
     }
 }
