@@ -85,6 +85,22 @@ fn a_run_that_is_taken_up_says_the_same() {
 }
 
 #[test]
+fn a_result_of_another_precision_is_not_taken_up() {
+    let place = folder(16);
+    let (data, out) = (place.path().join("cells"), place.path().join("out"));
+    let arguments = ["table2", "--data", text(&data), "--methods", "dcnn", "--folds", "2"];
+    let rest = ["--quick", "--out", text(&out), "--resume", "--precision"];
+    let scale = |precision| {
+        succeeds("blood", &[&arguments[..], &rest, &[precision]].concat());
+        let fold = fs::read(out.join("folds/dcnn-0.json")).unwrap();
+        let fold: serde_json::Value = serde_json::from_slice(&fold).unwrap();
+        fold["history"][0]["loss_scale"].clone()
+    };
+    assert!(scale("f16").is_string());
+    assert!(scale("f32").is_null());
+}
+
+#[test]
 fn leakage_compares_the_same_images() {
     let place = folder(12);
     let (data, out) = (place.path().join("cells"), place.path().join("out"));

@@ -47,7 +47,8 @@ pub(crate) fn fit(run: &Run, method: Method, split: &Split, label: &str) -> Resu
     let config = FitConfig::new(epochs)
         .with_seed(seed)
         .with_monitor(Monitor::validation_loss())
-        .with_restore_best(true);
+        .with_restore_best(true)
+        .with_precision(run.settings.training.precision);
     let mut bar = TrainingBar::new(steps, label, "auroc", run.settings.training.verbose);
     let loss = network.loss();
     let report = train(
@@ -56,7 +57,7 @@ pub(crate) fn fit(run: &Run, method: Method, split: &Split, label: &str) -> Resu
         |epoch| Ok(order(&split.train, seed, epoch, protocol.batch_size).into_iter().map(Ok)),
         |batch: &Vec<usize>, context: &StepContext| {
             network.noise().at(context.step as u64);
-            let logits = input.training(&network, batch, context.epoch)?;
+            let logits = input.training(&network, batch, context)?;
             Ok(loss.forward(&logits, &labels(run, batch)?)?)
         },
         |_| Ok(Some(validation(run, (&network, &input), &split.validation)?)),

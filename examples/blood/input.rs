@@ -7,6 +7,7 @@ use ocellus::{
     blood::{FrozenVgg, PixelSelection, TransferConfig},
     candle::{DType, Tensor},
     params::ParamStore,
+    train::StepContext,
 };
 
 use crate::{
@@ -28,16 +29,21 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// The logits of a batch of the run's images in an epoch's training.
+    /// The logits of a batch of the run's images in a step of training.
     pub(crate) fn training(
         &self,
         network: &Network,
         samples: &[usize],
-        epoch: usize,
+        at: &StepContext,
     ) -> Result<Tensor> {
         match self {
-            Self::Images(views) => network.logits(&views.training(samples, epoch)?, true),
-            Self::Features(features) => network.classify(&rows(features, samples)?, true),
+            Self::Images(views) => {
+                let images = views.training(samples, at.epoch)?;
+                at.precision.forward(&images, |x| network.logits(x, true))
+            }
+            Self::Features(features) => {
+                at.precision.forward(&rows(features, samples)?, |x| network.classify(x, true))
+            }
         }
     }
 

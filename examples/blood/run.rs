@@ -101,13 +101,14 @@ impl Run {
         let Settings { common, features, weights, .. } = &self.settings;
         let (seed, epochs) = (common.seed, common.epochs);
         format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}",
+            "{} {:?} {:?} {:?} {:?} {:?} {features:?} {weights:?} {seed} {epochs:?}{}",
             self.cells.fingerprint,
             self.cells.preparation,
             self.dcnn,
             self.protocol,
             self.vgg,
-            self.pixels
+            self.pixels,
+            self.settings.training.key()
         )
     }
 

@@ -180,6 +180,30 @@ fn a_killed_training_continues_to_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_training_in_f16_is_continued_in_f16_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, out) = (place.path().join("data"), place.path().join("out"));
+    images(&data, 12);
+    let train = ["train", "--data", text(&data), "--out", text(&out), "--epochs", "2"];
+    let with = |precision| [&train[..], &["--precision", precision]].concat();
+    run(&with("f16"));
+    let history = fs::read_to_string(out.join("checkpoints/history.csv")).unwrap();
+    let mut rows = csv::Reader::from_reader(history.as_bytes());
+    let column = rows.headers().unwrap().iter().position(|name| name == "loss_scale").unwrap();
+    for row in rows.records() {
+        let scale: f64 = row.unwrap()[column].parse().unwrap();
+        assert!((1. ..=65536.).contains(&scale), "{history}");
+    }
+    let said = fails(&[&with("bf16")[..], &["--resume"]].concat());
+    assert!(said.contains("precision was `f16, ") && said.contains("is `bf16`"), "{said}");
+    run(&[&with("f16")[..], &["--resume"]].concat());
+
+    let output = command(&with("f8")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("no precision `f8`: give f32"), "{said}");
+}
+
+#[test]
 fn predicts_images_and_folders_and_names_what_it_cannot_read() {
     let place = tempfile::tempdir().unwrap();
     let (data, out) = (place.path().join("data"), place.path().join("out"));

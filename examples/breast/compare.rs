@@ -185,7 +185,7 @@ fn fold_result(
 ) -> Result<(FoldResult, usize, bool)> {
     let mut protocol = run.protocol;
     protocol.objective = row.objective;
-    let settings = format!("{card:?} {protocol:?} {split:?}");
+    let settings = format!("{card:?} {protocol:?} {split:?}{}", run.settings.training.key());
     let parameters = run.parameter_count(card)?;
     if run.settings.training.resume
         && let Some(known) = known_result(file, &settings)

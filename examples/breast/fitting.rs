@@ -73,6 +73,7 @@ pub(crate) fn fit(
         .with_seed(card.seed)
         .with_monitor(Monitor::maximize("auroc"))
         .with_restore_best(true)
+        .with_precision(run.settings.training.precision)
         .with_folder(&place.folder)
         .with_resume(if place.resume { Resume::IfPresent } else { Resume::Never })
         .with_setting("card", format!("{card:?}"))
@@ -188,7 +189,8 @@ fn loss(
 ) -> Result<Tensor> {
     model.noise().at(context.step as u64);
     let x = run.views.training(model, batch, context.epoch)?;
-    let logits = model.forward_from(&x, run.views.layers_done(), true)?;
+    let network = |x: &Tensor| model.forward_from(x, run.views.layers_done(), true);
+    let logits = context.precision.forward(&x, network)?;
     Ok(protocol.objective.forward(&logits, &labels(run, batch)?)?)
 }
 

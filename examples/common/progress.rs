@@ -48,6 +48,9 @@ impl Observer for TrainingBar {
             let value = record.metrics.get(self.metric).copied().unwrap_or(f64::NAN);
             format!(", validation loss {loss:.4}, {} {value:.4}", self.metric.to_uppercase())
         });
-        eprintln!("{label}: epoch {epoch}, loss {:.4}{validation}", record.train_loss);
+        let scaling = record.loss_scale.map_or(String::new(), |scale| {
+            format!(", loss scale {scale}, {} steps skipped", record.skipped_steps)
+        });
+        eprintln!("{label}: epoch {epoch}, loss {:.4}{validation}{scaling}", record.train_loss);
     }
 }

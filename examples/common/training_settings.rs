@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use ocellus::train::Precision;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TrainingSettings {
@@ -14,6 +15,10 @@ pub(crate) struct TrainingSettings {
     /// protocol's.
     #[arg(long, global = true)]
     pub(crate) learning_rate: Option<f64>,
+    /// What networks compute in while they are trained: `f32`, `bf16`, or `f16`, in which the loss is scaled.
+    /// Weights and all evaluation stay f32.
+    #[arg(long, global = true, default_value_t = Precision::F32, value_name = "TYPE")]
+    pub(crate) precision: Precision,
     /// `cpu`, `cuda`, `cuda:N`, or `auto`: a GPU where there is one, else the CPU.
     #[arg(long, global = true, default_value = "cpu")]
     pub(crate) device: String,
@@ -26,6 +31,14 @@ pub(crate) struct TrainingSettings {
 }
 
 impl TrainingSettings {
+    /// What tells results in another precision than f32 apart from those that have always been.
+    pub(crate) fn key(&self) -> String {
+        match self.precision {
+            Precision::F32 => String::new(),
+            precision => format!(" {precision}"),
+        }
+    }
+
     /// Fails if a trained network is there already, and not to be trained further.
     pub(crate) fn require_new(&self, file: &Path) -> Result<()> {
         if file.exists() && !self.resume {

@@ -231,6 +231,24 @@ fn light_loss_class_weights_and_frozen_stages_reach_the_training() {
 }
 
 #[test]
+fn a_result_of_another_precision_is_not_taken_up() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let train = ["train", "--quick", "--out", text(&out)];
+    let row = |arguments: &[&str]| {
+        succeeds("satellite", &[&train[..], &SMALL, arguments].concat());
+        let record = fs::read_to_string(out.join("results.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&record).unwrap()["rows"][0].clone()
+    };
+    let half = row(&["--precision", "f16"]);
+    let scale = half["course"]["history"][0]["loss_scale"].as_str().unwrap();
+    assert!((1. ..=65536.).contains(&scale.parse::<f64>().unwrap()), "{half}");
+    let other = row(&["--precision", "bf16", "--resume"]);
+    assert!(other["course"]["history"][0]["loss_scale"].is_null(), "{other}");
+    assert_ne!(half["settings"], other["settings"]);
+}
+
+#[test]
 fn areas_of_sensors_with_other_bands_are_trained_on_together() {
     let place = tempfile::tempdir().unwrap();
     let folder = |name: &str| {

@@ -101,8 +101,9 @@ pub(crate) fn compare(run: &Run, rows: &[Row], refine: bool) -> Result<Vec<RowRe
 
 fn one(run: &Run, row: &Row, refine: bool) -> Result<RowResult> {
     let Settings { norm, statistics, weights, .. } = &run.settings;
+    let (protocol, training) = (&run.config.protocol, run.settings.training.key());
     let settings =
-        format!("{row:?} {:?} {refine} {norm:?} {statistics:?} {weights:?}", run.config.protocol);
+        format!("{row:?} {protocol:?} {refine} {norm:?} {statistics:?} {weights:?}{training}");
     let file = run.out.join("networks").join(format!("{}.json", row.slug));
     if run.settings.training.resume
         && let Some(known) = known_result(&file, &settings)

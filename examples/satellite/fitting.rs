@@ -4,14 +4,15 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Result, bail};
 use ocellus::{
+    candle::Tensor,
     data::{Dataset, IGNORED, Loader, LoaderConfig, Sampling, Tiles},
     losses::Loss,
     metrics::ConfusionMatrix,
     params::{GroupRule, ParamGroup},
     satellite::Refinement,
     train::{
-        Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Per, Resume, Schedule,
-        Sgd, SgdConfig, StepDecay, Validation, fit as train,
+        Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Per, Precision, Resume,
+        Schedule, Sgd, SgdConfig, StepDecay, Validation, fit as train,
     },
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct Place {
     pub(crate) label: String,
     /// Whether each epoch is told.
     pub(crate) verbose: bool,
+    /// What is computed in.
+    pub(crate) precision: Precision,
 }
 
 /// How a training went.
@@ -56,6 +59,7 @@ pub(crate) fn fit(network: &Network, samples: Samples, place: &Place) -> Result<
         .with_monitor(Monitor::validation_loss())
         .with_early_stopping(EarlyStopping::new(protocol.patience))
         .with_restore_best(true)
+        .with_precision(place.precision)
         .with_setting("card", format!("{:?}", network.card));
     if let Some(folder) = &place.folder {
         let resume = if place.resume { Resume::IfPresent } else { Resume::Never };
@@ -75,7 +79,9 @@ pub(crate) fn refine(
     place: &Place,
 ) -> Result<Course> {
     let groups = network.params.groups(&[GroupRule::new("*")])?;
-    let config = FitConfig::new(refinement.epochs).with_seed(network.card.config.seed ^ REFINEMENT);
+    let config = FitConfig::new(refinement.epochs)
+        .with_seed(network.card.config.seed ^ REFINEMENT)
+        .with_precision(place.precision);
     let work = Work { network, train: tiles, validation: None, rate: refinement.learning_rate };
     work.run(&config, groups, Box::new(Constant), place)
 }
@@ -128,8 +134,9 @@ impl Work<'_> {
                 schedule: schedule.as_mut(),
             },
             |epoch| Ok(loader.epoch(epoch, &network.device)?.map(|batch| Ok(batch?))),
-            |batch, _| {
-                let logits = network.model.forward_t(&batch.images, true)?;
+            |batch, context| {
+                let model = |x: &Tensor| network.model.forward_t(x, true);
+                let logits = context.precision.forward(&batch.images, model)?;
                 Ok(loss.forward(&logits, &batch.classes()?)?)
             },
             |_| checks.as_ref().map(|checks| validate(network, checks, loss.as_ref())).transpose(),

@@ -48,7 +48,8 @@ impl Run {
     pub(crate) fn place(&self, label: &str, folder: Option<PathBuf>) -> Place {
         let training = &self.settings.training;
         let (resume, verbose) = (training.resume, training.verbose);
-        Place { folder, resume, label: label.to_owned(), verbose }
+        let precision = training.precision;
+        Place { folder, resume, label: label.to_owned(), verbose, precision }
     }
 
     /// The network of that name instead of the run's own.

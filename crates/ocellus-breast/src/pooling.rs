@@ -41,8 +41,11 @@ impl Pooling {
             (Self::Average, _) => global_avg_pool2d(x),
             (Self::Attention, Some(map)) => {
                 let sum = |x: Tensor| x.flatten_from(2)?.sum(2);
+                // Of half precision, the map is wider than the features, and sums are as it.
+                let weighed = x.to_dtype(map.dtype())?.broadcast_mul(map)?;
                 // A gate that is shut everywhere gives a vector of zeros, not 0 / 0.
-                sum(x.broadcast_mul(map)?)?.broadcast_div(&(sum(map.clone())? + LEAST)?)
+                let mean = sum(weighed)?.broadcast_div(&(sum(map.clone())? + LEAST)?)?;
+                mean.to_dtype(x.dtype())
             }
             (Self::Attention, None) => {
                 candle_core::bail!("there is no attention map to weigh positions by")

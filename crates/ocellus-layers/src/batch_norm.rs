@@ -16,6 +16,8 @@ use crate::norm_statistics::Evaluation;
 /// [`with_norm_statistics`](crate::with_norm_statistics) evaluates with the batch's statistics, and
 /// [`recalibrate`](crate::recalibrate()) replaces the running ones.
 ///
+/// Images of half precision are normalized in f32, by parameters and statistics of f32.
+///
 /// The running statistics are changed in place in the store that `vb` comes from, if it hands out
 /// variables (a `VarMap` or an `ocellus_params::ParamStore`); else the layer keeps its own.
 ///

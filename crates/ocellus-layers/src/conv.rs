@@ -3,6 +3,7 @@ use candle_nn::VarBuilder;
 use ocellus_ops::PackedConv2d;
 
 use crate::ConvConfig;
+use crate::rounded::rounded_pair;
 
 /// Configuration of [`Conv2d`].
 pub type Conv2dConfig = ConvConfig<ocellus_ops::Conv2dConfig>;
@@ -124,7 +125,8 @@ impl Conv2d {
     ///
     /// As `forward`.
     pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
-        ocellus_ops::conv2d_relu(x, &self.weight, self.bias.as_ref(), &self.op)
+        let (weight, bias) = rounded_pair(&self.weight, self.bias(), x)?;
+        ocellus_ops::conv2d_relu(x, &weight, bias.as_ref(), &self.op)
     }
 
     /// The convolution with given weights in the place of its own, for inference.
@@ -135,7 +137,8 @@ impl Conv2d {
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ocellus_ops::conv2d(x, &self.weight, self.bias.as_ref(), &self.op)
+        let (weight, bias) = rounded_pair(&self.weight, self.bias(), x)?;
+        ocellus_ops::conv2d(x, &weight, bias.as_ref(), &self.op)
     }
 }
 

@@ -2,6 +2,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::ConvConfig;
+use crate::rounded::rounded_pair;
 
 /// Configuration of [`ConvTranspose2d`].
 pub type ConvTranspose2dConfig = ConvConfig<ocellus_ops::ConvTranspose2dConfig>;
@@ -114,7 +115,8 @@ impl ConvTranspose2d {
     ///
     /// As `forward`.
     pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
-        ocellus_ops::conv_transpose2d_relu(x, &self.weight, self.bias.as_ref(), &self.op)
+        let (weight, bias) = rounded_pair(&self.weight, self.bias(), x)?;
+        ocellus_ops::conv_transpose2d_relu(x, &weight, bias.as_ref(), &self.op)
     }
 
     /// The same with other parameters, for inference.
@@ -125,7 +127,8 @@ impl ConvTranspose2d {
 
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ocellus_ops::conv_transpose2d(x, &self.weight, self.bias.as_ref(), &self.op)
+        let (weight, bias) = rounded_pair(&self.weight, self.bias(), x)?;
+        ocellus_ops::conv_transpose2d(x, &weight, bias.as_ref(), &self.op)
     }
 }
 

@@ -29,12 +29,21 @@
 //! | [`Dropout`], [`Noise`] | dropout whose masks depend on a seed, a name and a step alone |
 //! | [`ConvBlock`] | convolution, batch normalization if wanted, ReLU |
 //! | [`LinearBlock`] | linear, ReLU, dropout |
+//! | [`rounded_like`] | a parameter in the type of a layer's input |
 //! | [`positional_encoding_2d`] | sines and cosines of a pixel's place |
 //! | [`AttentionGate`], [`Gated`] | the additive attention gate in all its published variants |
 //!
 //! Each has a configuration, `XConfig`, whose defaults and parameter names are PyTorch's. A layer is
 //! a [`Module`](candle_core::Module), or a [`ModuleT`](candle_core::ModuleT) where training differs
 //! from inference, built from a [`VarBuilder`](candle_nn::VarBuilder).
+//!
+//! # Half precision
+//!
+//! A layer computes in the type of its input: given bf16 or f16, one with parameters of f32 rounds them on
+//! the way, and its output is as narrow as the input. Gradients arrive in the parameters' type. What
+//! adds up many values does so in f32: convolutions and products within, batch normalization with
+//! parameters and statistics of f32, an attention gate from its scores on. What is packed for inference
+//! takes the type of its weights alone.
 //!
 //! # Features
 //!
@@ -57,6 +66,7 @@ mod norm_statistics;
 mod positional_encoding;
 mod recalibrate;
 mod residual;
+mod rounded;
 
 pub use attention::{
     AttentionGate, AttentionGateConfig, AttentionNormalization, GateInit, Gated, MONAI_GATE_NAMES,
@@ -76,3 +86,4 @@ pub use norm_statistics::{NormStatistics, with_norm_statistics};
 pub use positional_encoding::positional_encoding_2d;
 pub use recalibrate::recalibrate;
 pub use residual::{ResidualKind, ResidualUnit, ResidualUnitConfig};
+pub use rounded::rounded_like;

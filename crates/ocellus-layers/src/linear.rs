@@ -3,6 +3,7 @@ use candle_nn::{Init, VarBuilder};
 use ocellus_ops::linear;
 
 use crate::init::drawn;
+use crate::rounded::rounded_pair;
 
 /// Configuration of [`Linear`].
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +117,8 @@ impl Linear {
 
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        linear(x, &self.weight, self.bias.as_ref())
+        let (weight, bias) = rounded_pair(&self.weight, self.bias(), x)?;
+        linear(x, &weight, bias.as_ref())
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn is_buffer(name: &str) -> bool {
         .any(|end| name.ends_with(end))
 }
 
-fn built<M>(build: &impl Fn(VarBuilder<'static>) -> Result<M>) -> Result<(VarMap, M)> {
+pub(crate) fn built<M>(build: &impl Fn(VarBuilder<'static>) -> Result<M>) -> Result<(VarMap, M)> {
     let weights = VarMap::new();
     let model = build(VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu))?;
     for (i, (name, var)) in named(&weights).into_iter().enumerate() {
@@ -80,7 +80,7 @@ fn built<M>(build: &impl Fn(VarBuilder<'static>) -> Result<M>) -> Result<(VarMap
 }
 
 /// The weights, sorted by name.
-fn named(weights: &VarMap) -> Vec<(String, Var)> {
+pub(crate) fn named(weights: &VarMap) -> Vec<(String, Var)> {
     let data = weights.data().lock().expect("no thread panicked while it held the weights");
     let mut all: Vec<_> = data.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -89,7 +89,7 @@ fn named(weights: &VarMap) -> Vec<(String, Var)> {
 
 #[track_caller]
 #[expect(clippy::panic, reason = "a test helper reports by panicking")]
-fn no_gradient(name: &str) -> ! {
+pub(crate) fn no_gradient(name: &str) -> ! {
     panic!("`{name}` gets no gradient")
 }
 

@@ -25,6 +25,7 @@
 //! | Item | What it is |
 //! | --- | --- |
 //! | [`fit()`], [`FitConfig`], [`Learner`], [`StepContext`], [`Validation`] | the training loop and what it is told |
+//! | [`Precision`] | computing in bf16 or f16 with weights of f32 |
 //! | [`Monitor`], [`Quantity`], [`EarlyStopping`], [`Resume`] | settings of it |
 //! | [`FitReport`], [`Ended`], [`History`], [`EpochRecord`] | what it gives |
 //! | [`Observer`], [`StepReport`] | who looks on: progress bars, logs |
@@ -32,7 +33,7 @@
 //! | [`Sgd`], [`RmsProp`], [`Adam`], [`AdaGrad`] | optimizers |
 //! | [`Schedule`], [`Position`], [`Per`], [`Goal`] | factors on the learning rate over time |
 //! | [`Constant`], [`StepDecay`], [`MultiStepDecay`], [`Linear`], [`Cosine`], [`KerasDecay`], [`WarmUp`], [`Plateau`] | schedules |
-//! | [`gradient_norm`], [`clip_norm`], [`clip_value`], [`Clip`], [`Accumulator`] | gradients between the backward pass and the step |
+//! | [`gradient_norm`], [`clip_norm`], [`clip_value`], [`Clip`], [`Accumulator`], [`LossScale`] | gradients between the backward pass and the step |
 //! | [`Error`](enum@Error), [`BoxError`] | what can go wrong |
 //!
 //! Every part is usable alone: an optimizer steps on any
@@ -50,9 +51,12 @@ mod schedule;
 pub use error::{BoxError, Error, Result};
 pub use fit::{
     EarlyStopping, Ended, EpochRecord, FitConfig, FitReport, History, Learner, Monitor, Observer,
-    Quantity, Resume, StepContext, StepReport, Validation, fit,
+    Precision, Quantity, Resume, StepContext, StepReport, Validation, fit,
 };
-pub use gradient::{Accumulator, Clip, GradientNorm, clip_norm, clip_value, gradient_norm};
+pub use gradient::{
+    Accumulator, Clip, GradientNorm, LossScale, LossScaleConfig, clip_norm, clip_value,
+    gradient_norm,
+};
 pub use optim::{
     AdaGrad, AdaGradConfig, Adam, AdamConfig, Groups, Optimizer, RmsProp, RmsPropConfig,
     RmsPropForm, Sgd, SgdConfig,

@@ -5,6 +5,7 @@ use candle_nn::{
 };
 use ocellus_ops::{Alignment, upsample_bilinear2d};
 
+use crate::rounded::widened;
 use crate::{
     AttentionGateConfig, AttentionNormalization, BatchNorm2d, BatchNorm2dConfig, Conv2d,
     Conv2dConfig, GateInit,
@@ -16,7 +17,8 @@ use crate::{
 pub struct Gated {
     /// The gated features, in the features' shape.
     pub value: Tensor,
-    /// The weight of each position, `(batch, 1, height, width)` in the features' size.
+    /// The weight of each position, `(batch, 1, height, width)` in the features' size; in f32 where the
+    /// features are of half precision.
     pub map: Tensor,
 }
 
@@ -28,7 +30,7 @@ impl Gated {
     ///
     /// If the value is no batch of images.
     pub fn pooled(&self) -> Result<Tensor> {
-        self.value.flatten_from(2)?.sum(D::Minus1)
+        widened(&self.value)?.flatten_from(2)?.sum(D::Minus1)?.to_dtype(self.value.dtype())
     }
 }
 
@@ -153,8 +155,10 @@ impl AttentionGate {
         let (_, _, rows, columns) = theta.dims4()?;
         let phi = self.resample(self.phi.forward_t(g, train)?, (rows, columns))?;
         let scores = self.psi.forward_t(&ocellus_ops::relu(&(theta + phi)?)?, train)?;
-        let map = self.resample(self.normalization.apply(&scores)?, (height, width))?;
-        let mut value = x.broadcast_mul(&map)?;
+        // From here on sums are taken: over positions, and by the gradient of the map over channels.
+        let map = self.normalization.apply(&widened(&scores)?)?;
+        let map = self.resample(map, (height, width))?;
+        let mut value = widened(x)?.broadcast_mul(&map)?.to_dtype(x.dtype())?;
         if let Some(output) = &self.output {
             value = output.forward_t(&value, train)?;
         }

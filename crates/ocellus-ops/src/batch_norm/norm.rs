@@ -10,7 +10,8 @@ use super::arguments::Arguments;
 /// ```
 ///
 /// The variance is the biased one. Gradients flow through mean and variance; the statistics that
-/// are returned, to update running ones, are detached. Sums are kept in f64.
+/// are returned, to update running ones, are detached. Sums are kept in f64. f16 and bf16 are
+/// computed in f32; weight and bias may be f32 with them, and are not rounded then.
 ///
 /// # Shapes
 ///

@@ -4,6 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::geometry::Geometry;
+use crate::cpu::widened;
 
 /// y from x: the taps' shifted views of x side by side, times the filters.
 pub(super) fn forward(
@@ -62,10 +63,12 @@ pub(super) fn transposed(
     }
 }
 
+/// In f32 for half precision: the bias's gradient is a sum over images and pixels, which candle takes in
+/// the type of the values.
 fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match bias {
         None => Ok(y),
-        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
+        Some(bias) => widened(&[&y, bias], |t| t[0].broadcast_add(&t[1].reshape((1, (), 1, 1))?)),
     }
 }
 

@@ -56,6 +56,12 @@ fn images() -> Vec<Case> {
     ]
 }
 
+/// In f32 what is of half precision.
+fn single(x: &Tensor) -> Result<Tensor> {
+    let is_half = matches!(x.dtype(), DType::F16 | DType::BF16);
+    x.to_dtype(if is_half { DType::F32 } else { x.dtype() })
+}
+
 fn norms() -> Vec<Case> {
     let (x, c): (&[usize], &[usize]) = (&[2, 3, 67, 71], &[3]);
     let stack = |y: (Tensor, BatchStatistics)| -> Result<Tensor> { Ok(y.0) };
@@ -65,6 +71,10 @@ fn norms() -> Vec<Case> {
         }),
         case("batch_norm_relu", &[x, x, c, c], move |x| {
             stack(batch_norm_relu(&x[0], Some(&x[1]), Some(&x[2]), Some(&x[3]), 1e-5)?)
+        }),
+        case("batch_norm_relu, f32 of half precision", &[x, x, c, c], move |x| {
+            let (weight, bias) = (single(&x[2])?, single(&x[3])?);
+            stack(batch_norm_relu(&x[0], Some(&x[1]), Some(&weight), Some(&bias), 1e-5)?)
         }),
         case("batch_norm_inference_relu", &[x, c, c], |x| {
             let (mean, var) = (x[1].detach(), x[2].detach().sqr()?);

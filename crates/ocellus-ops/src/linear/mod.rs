@@ -94,10 +94,12 @@ fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<(usize, u
     }
 }
 
+/// The bias of half precision is added in f32: its gradient is a sum over the rows, which candle takes in
+/// the type of the values.
 fn composed(rows: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let y = rows.matmul(&weight.t()?)?;
     match bias {
-        Some(bias) => y.broadcast_add(bias),
+        Some(bias) => widened(&[&y, bias], |t| t[0].broadcast_add(&t[1])),
         None => Ok(y),
     }
 }

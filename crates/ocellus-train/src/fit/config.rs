@@ -2,7 +2,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
     error::{Error, Result},
-    gradient::Clip,
+    fit::Precision,
+    gradient::{Clip, LossScaleConfig},
     schedule::Goal,
 };
 
@@ -138,6 +139,10 @@ pub struct FitConfig {
     pub accumulate: usize,
     /// How gradients are shortened.
     pub clip: Option<Clip>,
+    /// The type that the network computes in; the closure for a step is told.
+    pub precision: Precision,
+    /// How the loss is scaled where that is f16.
+    pub loss_scale: LossScaleConfig,
     /// What makes an epoch the best so far, what early stopping and plateau schedules look at.
     pub monitor: Monitor,
     /// When to stop before the last epoch.
@@ -164,6 +169,8 @@ impl FitConfig {
             seed: 0,
             accumulate: 1,
             clip: None,
+            precision: Precision::F32,
+            loss_scale: LossScaleConfig::default(),
             monitor: Monitor::validation_loss(),
             early_stopping: None,
             restore_best: false,
@@ -190,6 +197,18 @@ impl FitConfig {
     #[must_use]
     pub fn with_clip(self, clip: Clip) -> Self {
         Self { clip: Some(clip), ..self }
+    }
+
+    /// The type that the network computes in, by [`Precision::forward`] in the closure for a step.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// How the loss is scaled where the network computes in f16.
+    #[must_use]
+    pub fn with_loss_scale(self, loss_scale: LossScaleConfig) -> Self {
+        Self { loss_scale, ..self }
     }
 
     /// What makes an epoch the best so far.
@@ -251,6 +270,8 @@ impl FitConfig {
             "a patience of 0 would stop after the first epoch: choose at least 1".to_owned()
         } else if self.resume == Resume::Always && self.folder.is_none() {
             "to continue, name the folder of the checkpoints".to_owned()
+        } else if let Some(complaint) = self.loss_scale.complaint() {
+            complaint
         } else {
             return Ok(());
         };

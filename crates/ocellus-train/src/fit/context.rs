@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use ocellus_params::ParamStore;
 
-use crate::{Optimizer, Schedule};
+use crate::{Optimizer, Precision, Schedule};
 
 /// What is trained, and with what.
 #[derive(Debug)]
@@ -32,13 +32,21 @@ pub struct StepContext {
     pub step: usize,
     /// The steps of the optimizer before this batch. Fewer than `step` if gradients accumulate.
     pub update: usize,
+    /// The type to compute in: see [`Precision::forward`].
+    pub precision: Precision,
 }
 
 impl StepContext {
-    /// The place of a batch in a training with one step of the optimizer per batch.
+    /// The place of a batch in a training in f32 with one step of the optimizer per batch.
     #[must_use]
     pub fn new(seed: u64, epoch: usize, batch: usize, step: usize) -> Self {
-        Self { seed, epoch, batch, step, update: step }
+        Self { seed, epoch, batch, step, update: step, precision: Precision::F32 }
+    }
+
+    /// The same place in a training that computes in that type.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 }
 

@@ -38,6 +38,13 @@ use crate::{
 /// one that was not, bit for bit. All but the number of epochs must be as before: a checkpoint of
 /// other settings or of another model is refused with the first difference.
 ///
+/// # Precision
+///
+/// With [`Precision::Bf16`](crate::Precision::Bf16) or `F16` in the settings, `step` should compute in that
+/// type: `context.precision.forward(&images, |x| model.forward_t(x, true))`. In f16 the loss is scaled
+/// ([`LossScale`](crate::LossScale)): gradients are unscaled before they are measured and clipped, and a
+/// step whose gradients are not finite is skipped, which is reported, instead of being an error.
+///
 /// # Examples
 ///
 /// ```
@@ -120,10 +127,10 @@ fn train_epoch<B>(
         let context = run.context();
         let loss = step(&batch, &context).map_err(|e| run.failed("step", e))?;
         check_scalar(&loss)?;
-        gradients.add(backward(&loss)?)?;
+        gradients.add(backward(&run.scaled(&loss)?)?)?;
         // With its graph goes the memory of the activations.
         let loss = loss.detach();
-        let learning_rate = run.learning_rate();
+        let (learning_rate, loss_scale) = (run.learning_rate(), run.loss_scale());
         // The last batches of an epoch may be too few: they are averaged all the same. To see whether
         // this is the last one loads the next one, while a GPU still computes.
         let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
@@ -131,19 +138,29 @@ fn train_epoch<B>(
         // Only here does it wait for a GPU, when all that can be asked of it is on its way.
         let value = loss.to_dtype(DType::F64)?.to_scalar()?;
         if !f64::is_finite(value) {
-            return Err(run.not_finite(format!("the loss is {value}")));
+            return Err(run.not_finite_loss(value));
         }
-        let gradient_norm = mean.map(|mean| run.update(mean)).transpose()?;
+        let gradient_norm = mean.map(|mean| run.update(mean)).transpose()?.flatten();
+        let skipped = is_due && gradient_norm.is_none();
         run.count_batch(value);
         let StepContext { epoch, batch, step, .. } = context;
-        let report = StepReport { epoch, batch, step, loss: value, learning_rate, gradient_norm };
-        run.observer().on_step(&report);
+        run.observer().on_step(&StepReport {
+            epoch,
+            batch,
+            step,
+            loss: value,
+            learning_rate,
+            gradient_norm,
+            loss_scale,
+            skipped,
+        });
         if is_due {
             if run.observer().wants_to_stop() {
                 return Ok(false);
             }
             let every = config.checkpoint_every.unwrap_or(usize::MAX);
-            if run.state.update.is_multiple_of(every) && batches.peek().is_some() {
+            let is_at = run.state.update.is_multiple_of(every) && !skipped;
+            if is_at && batches.peek().is_some() {
                 run.save()?;
             }
         }

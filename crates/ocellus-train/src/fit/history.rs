@@ -25,6 +25,16 @@ pub struct EpochRecord {
     /// The metrics of the validation.
     #[serde(with = "exact::map")]
     pub metrics: BTreeMap<String, f64>,
+    /// What losses are multiplied by after the epoch, where the network computes in f16.
+    #[serde(with = "exact::option", default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
+    /// Steps that were not taken, because scaled gradients were not finite.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_steps: usize,
+}
+
+pub(crate) fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl EpochRecord {
@@ -59,13 +69,17 @@ pub struct History {
 
 impl History {
     /// Comma-separated values with a header line: one column per metric that any epoch has, and an
-    /// empty cell where an epoch lacks a value.
+    /// empty cell where an epoch lacks a value. Two columns more, before the metrics, where losses were
+    /// scaled.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let metrics: BTreeSet<&String> =
             self.epochs.iter().flat_map(|e| e.metrics.keys()).collect();
+        let scaled = self.epochs.iter().any(|e| e.loss_scale.is_some());
         let fixed = ["epoch", "steps", "learning_rate", "train_loss", "validation_loss"];
-        let header = fixed.into_iter().map(str::to_owned).chain(metrics.iter().map(|m| cell(m)));
+        let scaling = if scaled { &["loss_scale", "skipped_steps"][..] } else { &[] };
+        let fixed = fixed.iter().chain(scaling).map(|&name| name.to_owned());
+        let header = fixed.chain(metrics.iter().map(|m| cell(m)));
         let mut lines = vec![header.collect::<Vec<_>>().join(",")];
         for e in &self.epochs {
             let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
@@ -76,6 +90,9 @@ impl History {
                 e.train_loss.to_string(),
                 number(e.validation_loss),
             ];
+            if scaled {
+                cells.extend([number(e.loss_scale), e.skipped_steps.to_string()]);
+            }
             cells.extend(metrics.iter().map(|&name| number(e.metrics.get(name).copied())));
             lines.push(cells.join(","));
         }
@@ -86,14 +103,19 @@ impl History {
     #[must_use]
     pub fn to_json(&self) -> String {
         let rows = self.epochs.iter().map(|e| {
-            json!({
+            let mut row = json!({
                 "epoch": e.epoch,
                 "steps": e.steps,
                 "learning_rate": e.learning_rate,
                 "train_loss": e.train_loss,
                 "validation_loss": e.validation_loss,
                 "metrics": e.metrics,
-            })
+            });
+            if let Some(scale) = e.loss_scale {
+                row["loss_scale"] = json!(scale);
+                row["skipped_steps"] = json!(e.skipped_steps);
+            }
+            row
         });
         serde_json::Value::Array(rows.collect()).to_string()
     }
@@ -120,6 +142,8 @@ mod tests {
             train_loss: 0.5,
             validation_loss,
             metrics: metrics.iter().map(|&(name, v)| (name.to_owned(), v)).collect(),
+            loss_scale: None,
+            skipped_steps: 0,
         };
         History { epochs: vec![record(0, None, &[]), record(1, Some(0.25), &[("a,b", f64::NAN)])] }
     }
@@ -129,6 +153,24 @@ mod tests {
         let expected = "epoch,steps,learning_rate,train_loss,validation_loss,\"a,b\"\n\
                         0,10,0.1,0.5,,\n1,20,0.1,0.5,0.25,NaN\n";
         assert_eq!(sample().to_csv(), expected);
+    }
+
+    #[test]
+    fn a_scaled_loss_has_columns_and_members_of_its_own() {
+        let mut history = sample();
+        (history.epochs[1].loss_scale, history.epochs[1].skipped_steps) = (Some(32768.), 2);
+        let expected = "epoch,steps,learning_rate,train_loss,validation_loss,loss_scale,skipped_steps,\"a,b\"\n\
+             0,10,0.1,0.5,,,0,\n1,20,0.1,0.5,0.25,32768,2,NaN\n";
+        assert_eq!(history.to_csv(), expected);
+        let value: serde_json::Value = serde_json::from_str(&history.to_json()).unwrap();
+        assert!(value[0].get("loss_scale").is_none());
+        assert_eq!(
+            (&value[1]["loss_scale"], &value[1]["skipped_steps"]),
+            (&json!(32768.), &json!(2))
+        );
+        history.epochs[1].metrics.clear(); // A NaN equals nothing.
+        let text = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub struct StepReport {
     pub learning_rate: f64,
     /// The norm of the gradient before clipping; `None` if this batch ended in no step.
     pub gradient_norm: Option<f64>,
+    /// What the loss was multiplied by, where the network computes in f16.
+    pub loss_scale: Option<f64>,
+    /// Whether a step was due, but not taken: scaled so, gradients were not finite.
+    pub skipped: bool,
 }
 
 /// Someone who looks on: a progress bar, a log.

@@ -3,16 +3,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use candle_core::{Tensor, Var, backprop::GradStore};
+use candle_core::{DType, Tensor, Var, backprop::GradStore};
 
 use crate::{
     checkpoint::{Contents, Folder, read, write, write_text},
     error::{BoxError, Error, Result},
     fit::{
-        Ended, EpochRecord, FitConfig, FitReport, Learner, Observer, Resume, StepContext,
-        Validation, state::State,
+        Ended, EpochRecord, FitConfig, FitReport, Learner, Observer, Precision, Resume,
+        StepContext, Validation, state::State,
     },
-    gradient::{Accumulator, Clip, PendingNorm, clip_value, has_not_finite, shorten},
+    gradient::{Accumulator, Clip, LossScale, PendingNorm, clip_value, has_not_finite, shorten},
     schedule::Position,
 };
 
@@ -52,7 +52,8 @@ impl<'a, 'o> Run<'a, 'o> {
                            leave some of it unfrozen";
             return Err(Error::Setting(message.to_owned()));
         }
-        let state = State::new(config, learner.optimizer, learner.schedule);
+        check_masters(config.precision, &trainable)?;
+        let state = State::new(config, learner.optimizer, learner.schedule)?;
         let base_rate = learner.optimizer.learning_rate();
         let folder = config.folder.as_deref().map(Folder::open).transpose()?;
         let (best, last_good) = (None, None);
@@ -70,7 +71,8 @@ impl<'a, 'o> Run<'a, 'o> {
     /// Where training stands.
     pub(crate) fn context(&self) -> StepContext {
         let State { epoch, batch, step, update, .. } = self.state;
-        StepContext { seed: self.config.seed, epoch, batch, step, update }
+        let (seed, precision) = (self.config.seed, self.config.precision);
+        StepContext { seed, epoch, batch, step, update, precision }
     }
 
     pub(crate) fn count_batch(&mut self, loss: f64) {
@@ -146,17 +148,37 @@ impl<'a, 'o> Run<'a, 'o> {
         Ok(())
     }
 
-    /// The mean gradients of the batches since the last step.
+    /// What gradients are computed of: the loss, scaled in f16.
+    pub(crate) fn scaled(&self, loss: &Tensor) -> Result<Tensor> {
+        Ok(match &self.state.loss_scale {
+            Some(scale) => scale.scaled(loss)?,
+            None => loss.clone(),
+        })
+    }
+
+    /// What the loss of the next batch is multiplied by.
+    pub(crate) fn loss_scale(&self) -> Option<f64> {
+        self.state.loss_scale.as_ref().map(LossScale::scale)
+    }
+
+    /// The mean gradients of the batches since the last step, of the loss as it was before scaling.
     pub(crate) fn mean(&self, gradients: &mut Accumulator) -> Result<Mean> {
-        let grads = gradients.take()?;
+        let mut grads = gradients.take()?;
+        if let Some(scale) = &self.state.loss_scale {
+            scale.unscale(&mut grads, &self.trainable)?;
+        }
         Ok(Mean { norm: PendingNorm::start(&grads, &self.trainable)?, grads })
     }
 
-    /// One step of the optimizer. Returns the norm of the gradient before clipping.
-    pub(crate) fn update(&mut self, Mean { mut grads, norm }: Mean) -> Result<f64> {
+    /// One step of the optimizer. Returns the norm of the gradient before clipping; none if the step was
+    /// skipped. That norm, which is read in any case, also says whether scaled gradients overflowed.
+    pub(crate) fn update(&mut self, Mean { mut grads, norm }: Mean) -> Result<Option<f64>> {
         let norm = norm.read()?;
         if let Some(name) = norm.not_finite {
-            return Err(self.not_finite(format!("the gradient of `{name}` is not finite")));
+            return self.skip(&name).map(|()| None);
+        }
+        if let Some(scale) = &mut self.state.loss_scale {
+            scale.update(true);
         }
         match self.config.clip {
             Some(Clip::Norm(max)) => shorten(&mut grads, &self.trainable, norm.value, max)?,
@@ -170,7 +192,19 @@ impl<'a, 'o> Run<'a, 'o> {
         stepped?;
         self.state.learning_rate = rate;
         self.state.update += 1;
-        Ok(norm.value)
+        Ok(Some(norm.value))
+    }
+
+    /// Goes on without a step, if a smaller loss scale may help.
+    fn skip(&mut self, name: &str) -> Result<()> {
+        match &mut self.state.loss_scale {
+            Some(scale) if scale.can_back_off() => {
+                scale.update(false);
+                self.state.skipped += 1;
+                Ok(())
+            }
+            _ => Err(self.not_finite(format!("the gradient of `{name}` is not finite"))),
+        }
     }
 
     /// The learning rate of the next step.
@@ -184,18 +218,35 @@ impl<'a, 'o> Run<'a, 'o> {
         Error::NotFinite { what, epoch, step, last_good: self.last_good.clone() }
     }
 
+    pub(crate) fn not_finite_loss(&self, loss: f64) -> Error {
+        // No scale of the loss helps against what overflows on the way to it.
+        let cause = match self.config.precision {
+            Precision::F16 => " (f16 ends at 65504, bf16 does not)",
+            _ => "",
+        };
+        self.not_finite(format!("the loss is {loss}{cause}"))
+    }
+
     /// Closes an epoch: history, best weights, early stopping, checkpoint.
     pub(crate) fn end_epoch(&mut self, validation: Option<Validation>) -> Result<()> {
-        let State { epoch, batch, step, loss_sum, learning_rate, .. } = self.state;
+        let State { epoch, batch, step, loss_sum, learning_rate, skipped, .. } = self.state;
         let (validation_loss, metrics) =
             validation.map_or((None, BTreeMap::new()), |v| (Some(v.loss), v.metrics));
         let train_loss = loss_sum / batch as f64;
-        let record =
-            EpochRecord { epoch, steps: step, learning_rate, train_loss, validation_loss, metrics };
+        let record = EpochRecord {
+            epoch,
+            steps: step,
+            learning_rate,
+            train_loss,
+            validation_loss,
+            metrics,
+            loss_scale: self.loss_scale(),
+            skipped_steps: skipped,
+        };
         let is_best = self.watch(&record)?;
         self.state.history.epochs.push(record.clone());
         self.state.epoch += 1;
-        (self.state.batch, self.state.loss_sum) = (0, 0.);
+        (self.state.batch, self.state.loss_sum, self.state.skipped) = (0, 0., 0);
         if is_best {
             self.keep_best()?;
         }
@@ -298,6 +349,18 @@ impl<'a, 'o> Run<'a, 'o> {
             (None, None) => return Ok(()),
         };
         set_weights(&self.learner.params.tensors(), &best)
+    }
+}
+
+/// An error if weights lack the digits that mixed precision keeps them for.
+fn check_masters(precision: Precision, trainable: &[(String, Var)]) -> Result<()> {
+    let is_half = |var: &Var| matches!(var.dtype(), DType::F16 | DType::BF16);
+    match trainable.iter().find(|(_, var)| precision != Precision::F32 && is_half(var)) {
+        None => Ok(()),
+        Some((name, var)) => Err(Error::Setting(format!(
+            "to train in {precision}, weights stay f32, but `{name}` is {:?}: build the model with f32",
+            var.dtype()
+        ))),
     }
 }
 

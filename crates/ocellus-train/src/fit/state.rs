@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Optimizer, Schedule,
     checkpoint::exact,
-    fit::{FitConfig, History, early_stopping::Watch},
+    error::Result,
+    fit::{FitConfig, History, Precision, early_stopping::Watch, history::is_zero},
+    gradient::LossScale,
 };
 
 /// Everything beside tensors that training continues from. Only counters: what is random is drawn
@@ -30,6 +32,12 @@ pub(crate) struct State {
     pub(crate) schedule: BTreeMap<String, f64>,
     pub(crate) watch: Watch,
     pub(crate) history: History,
+    /// Where the network computes in f16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_scale: Option<LossScale>,
+    /// The steps of this epoch that were not taken.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) skipped: usize,
     /// What another run must share to continue this one.
     pub(crate) settings: BTreeMap<String, String>,
 }
@@ -39,8 +47,9 @@ impl State {
         config: &FitConfig,
         optimizer: &dyn Optimizer,
         schedule: &dyn Schedule,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        let is_scaled = config.precision == Precision::F16;
+        Ok(Self {
             epoch: 0,
             batch: 0,
             step: 0,
@@ -50,8 +59,10 @@ impl State {
             schedule: schedule.state(),
             watch: Watch::new(&config.monitor),
             history: History::default(),
+            loss_scale: is_scaled.then(|| LossScale::new(config.loss_scale)).transpose()?,
+            skipped: 0,
             settings: settings(config, optimizer, schedule),
-        }
+        })
     }
 
     /// The first setting in which another run differs, in words.
@@ -82,8 +93,16 @@ fn settings(
         ("optimizer", optimizer.describe()),
         ("schedule", schedule.describe()),
     ];
+    // None for f32, so that checkpoints from before there was a choice go on.
+    let precision = match config.precision {
+        Precision::F32 => None,
+        Precision::Bf16 => Some("bf16".to_owned()),
+        Precision::F16 => Some(format!("f16, {:?}", config.loss_scale)),
+    };
+    let precision = precision.map(|precision| ("precision", precision));
     let given = config.settings.iter().map(|(name, value)| (format!("setting {name}"), value));
     own.into_iter()
+        .chain(precision)
         .map(|(name, value)| (name.to_owned(), value))
         .chain(given.map(|(name, value)| (name, value.clone())))
         .collect()

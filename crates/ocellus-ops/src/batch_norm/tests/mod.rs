@@ -1,4 +1,5 @@
 mod fused;
+mod half;
 
 use candle_core::{DType, Device, Result, Tensor};
 use ocellus_testing::{Golden, assert_close, fill};
