@@ -8,7 +8,10 @@ use clap::{
 };
 use ocellus::satellite::Objective;
 
-use crate::common::{common_settings::CommonSettings, training_settings::TrainingSettings};
+use crate::{
+    common::{common_settings::CommonSettings, training_settings::TrainingSettings},
+    parallel::ParallelSettings,
+};
 
 /// Segments satellite images: the residual encoder-decoder of Ghassemi et al. (2018), the U-Net
 /// reference, training, evaluation, refinement on a part of a scene, and whole scenes.
@@ -82,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) common: CommonSettings,
     #[command(flatten)]
     pub(crate) training: TrainingSettings,
+    #[command(flatten)]
+    pub(crate) parallel: ParallelSettings,
     /// Areas: a folder with `images` and `masks`. Synthetic where absent; repeated, the areas of
     /// several sensors are mixed.
     #[arg(long, global = true, value_name = "DIR")]

@@ -59,6 +59,9 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
     let own = run.config.network.slug();
     let name = settings.network.as_ref().unwrap_or(&own);
     let row = Row::network(&run, name, settings.form)?;
+    if run.group.rank() > 0 {
+        return compare::assist(&run, &row);
+    }
     let results = compare::compare(&run, std::slice::from_ref(&row), false)?;
     let trained = run.out.join("networks").join(format!("{}.safetensors", row.slug));
     std::fs::rename(trained, &file)?;

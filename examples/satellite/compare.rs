@@ -57,6 +57,10 @@ impl Row {
     }
 }
 
+/// What the first process tells the others: whether a row has its result from an earlier run.
+const DONE: &[u8] = b"done";
+const TO_DO: &[u8] = b"to do";
+
 /// What refinement on a part of an area gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Refined {
@@ -105,9 +109,11 @@ fn one(run: &Run, row: &Row, refine: bool) -> Result<RowResult> {
     let settings =
         format!("{row:?} {protocol:?} {refine} {norm:?} {statistics:?} {weights:?}{training}");
     let file = run.out.join("networks").join(format!("{}.json", row.slug));
-    if run.settings.training.resume
-        && let Some(known) = known_result(&file, &settings)
-    {
+    let resume = run.settings.training.resume;
+    let known = resume.then(|| known_result(&file, &settings)).flatten();
+    // The other processes do as this one.
+    run.group.share_bytes(if known.is_some() { DONE } else { TO_DO })?;
+    if let Some(known) = known {
         return Ok(known);
     }
     let result = match &row.config {
@@ -164,6 +170,15 @@ fn trained(
         eprintln!("{} could not be removed: {error}", folder.display());
     }
     Ok(result)
+}
+
+/// A further process's part in the training of a row: all that it does is to compute.
+pub(crate) fn assist(run: &Run, row: &Row) -> Result<()> {
+    let done = run.group.share_bytes(&[])? == DONE;
+    match &row.config {
+        Some(config) if !done => train(run, config, &run.place(&row.name, None)).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Trains a network on the training areas.

@@ -1,20 +1,23 @@
 //! One network trained on tiles, or trained further on a part of a new area.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Result, bail};
 use ocellus::{
     candle::Tensor,
-    data::{Dataset, IGNORED, Loader, LoaderConfig, Sampling, Tiles},
+    data::{Dataset, IGNORED, Loader, LoaderConfig, Sampling, Share, Tiles},
     losses::Loss,
     metrics::ConfusionMatrix,
+    parallel::ProcessGroup,
     params::{GroupRule, ParamGroup},
     satellite::Refinement,
     train::{
-        Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Per, Precision, Resume,
-        Schedule, Sgd, SgdConfig, StepDecay, Validation, fit as train,
+        BatchLoss, Constant, EarlyStopping, EpochRecord, FitConfig, Learner, Monitor, Per,
+        Precision, Resume, Schedule, Sgd, SgdConfig, StepDecay, Validation, fit as train,
     },
 };
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 use crate::{areas::Samples, common::progress::TrainingBar, network::Network};
 
@@ -31,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) label: String,
     /// Whether each epoch is told.
     pub(crate) verbose: bool,
+    /// The processes that train together.
+    pub(crate) group: ProcessGroup,
     /// What is computed in.
     pub(crate) precision: Precision,
 }
@@ -59,6 +64,7 @@ pub(crate) fn fit(network: &Network, samples: Samples, place: &Place) -> Result<
         .with_monitor(Monitor::validation_loss())
         .with_early_stopping(EarlyStopping::new(protocol.patience))
         .with_restore_best(true)
+        .with_group(place.group.clone())
         .with_precision(place.precision)
         .with_setting("card", format!("{:?}", network.card));
     if let Some(folder) = &place.folder {
@@ -115,14 +121,15 @@ impl Work<'_> {
             .with_drop_last(true)
             .with_patches(protocol.patches())
             .with_masks(true)
+            .with_share(place.group.rank(), place.group.size())
             .with_seed(settings.seed);
-        let loader = loader(self.train, &training)?;
+        let every = 0..self.train.len();
+        let loader = loader(self.train, every, &training)?;
         let checks = self.validation.filter(|tiles| !tiles.is_empty());
         if checks.is_none() && config.restore_best {
             bail!("no sample is left to choose the epoch by: give more or larger scenes")
         }
-        let still = LoaderConfig::new(protocol.batch_size).with_masks(true);
-        let checks = checks.map(|tiles| self::loader(tiles, &still)).transpose()?;
+        let checks = checks.map(|tiles| Checks::new(network, tiles, &place.group)).transpose()?;
         let loss = settings.loss(&network.device)?;
         let steps = loader.batches() * config.epochs;
         let mut bar = TrainingBar::new(steps, &place.label, "f1", place.verbose);
@@ -137,9 +144,14 @@ impl Work<'_> {
             |batch, context| {
                 let model = |x: &Tensor| network.model.forward_t(x, true);
                 let logits = context.precision.forward(&batch.images, model)?;
-                Ok(loss.forward(&logits, &batch.classes()?)?)
+                let truth = batch.classes()?;
+                let weight = match place.group.is_alone() {
+                    true => 1.,
+                    false => counted(&truth, &settings.class_weights)?,
+                };
+                Ok(BatchLoss::new(loss.forward(&logits, &truth)?, weight))
             },
-            |_| checks.as_ref().map(|checks| validate(network, checks, loss.as_ref())).transpose(),
+            |_| checks.as_ref().map(|checks| checks.validate(loss.as_ref())).transpose(),
             &mut bar,
         )?;
         bar.finish();
@@ -151,33 +163,66 @@ impl Work<'_> {
     }
 }
 
-fn loader(tiles: Tiles, config: &LoaderConfig) -> Result<Loader> {
-    let all: Vec<usize> = (0..tiles.len()).collect();
-    Ok(Loader::new(Arc::new(tiles), &all, config)?)
+fn loader(tiles: Tiles, which: Range<usize>, config: &LoaderConfig) -> Result<Loader> {
+    let which: Vec<usize> = which.collect();
+    Ok(Loader::new(Arc::new(tiles), &which, config)?)
 }
 
-/// Loss and F1 of the buildings on the samples that choose the epoch.
-fn validate(
-    network: &Network,
-    checks: &Loader,
-    loss: &dyn Loss,
-) -> Result<Validation, Box<dyn std::error::Error + Send + Sync>> {
-    let (mut total, mut count) = (0., 0);
-    let mut confusion = ConfusionMatrix::new(network.model.classes())?;
-    for batch in checks.epoch(0, &network.device)? {
-        let batch = batch?;
-        let truth = batch.classes()?;
-        let logits = network.model.forward_t(&batch.images, false)?;
-        let samples = batch.indices.len();
-        total += f64::from(loss.forward(&logits, &truth)?.to_scalar::<f32>()?) * samples as f64;
-        count += samples;
-        let said = logits.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
-        for (truth, said) in truth.flatten_all()?.to_vec1::<u32>()?.into_iter().zip(said) {
-            if truth != IGNORED {
-                confusion.add(truth as usize, said as usize)?;
+/// What the mean loss of a share is a mean over: its pixels that count, by the weights of their classes.
+fn counted(truth: &Tensor, weights: &[f64]) -> Result<f64, BoxError> {
+    let truth = truth.flatten_all()?.to_vec1::<u32>()?.into_iter();
+    let weight = |class: u32| weights.get(class as usize).copied().unwrap_or(1.);
+    Ok(truth.filter(|&class| class != IGNORED).map(weight).sum())
+}
+
+/// The samples that choose the epoch: of several processes, each looks at its share.
+struct Checks<'a> {
+    network: &'a Network,
+    /// `None` where there are more processes than samples.
+    own: Option<Loader>,
+    count: usize,
+    group: ProcessGroup,
+}
+
+impl<'a> Checks<'a> {
+    fn new(network: &'a Network, tiles: Tiles, group: &ProcessGroup) -> Result<Self> {
+        let config = LoaderConfig::new(network.card.config.protocol.batch_size).with_masks(true);
+        let count = tiles.len();
+        let own = Share { rank: group.rank(), size: group.size() }.of(count);
+        let own = (!own.is_empty()).then(|| loader(tiles, own, &config)).transpose()?;
+        Ok(Self { network, own, count, group: group.clone() })
+    }
+
+    /// Loss and F1 of the buildings over all samples.
+    fn validate(&self, loss: &dyn Loss) -> Result<Validation, BoxError> {
+        let classes = self.network.model.classes();
+        let (total, own) = self.look(loss)?;
+        let counts = own.rows().flatten().map(|&count| count as f64);
+        let sums = self.group.sum(&[total].into_iter().chain(counts).collect::<Vec<_>>())?;
+        let rows: Vec<Vec<u64>> =
+            sums[1..].chunks(classes).map(|row| row.iter().map(|&n| n as u64).collect()).collect();
+        let f1 = ConfusionMatrix::from_rows(&rows)?.binary(POSITIVE)?.f1().unwrap_or(0.);
+        Ok(Validation::new(sums[0] / self.count.max(1) as f64).with_metric("f1", f1))
+    }
+
+    /// The sum of the losses of this process's samples, and what it says of their pixels.
+    fn look(&self, loss: &dyn Loss) -> Result<(f64, ConfusionMatrix), BoxError> {
+        let network = self.network;
+        let (mut total, mut confusion) = (0., ConfusionMatrix::new(network.model.classes())?);
+        let Some(loader) = &self.own else { return Ok((total, confusion)) };
+        for batch in loader.epoch(0, &network.device)? {
+            let batch = batch?;
+            let truth = batch.classes()?;
+            let logits = network.model.forward_t(&batch.images, false)?;
+            let samples = batch.indices.len();
+            total += f64::from(loss.forward(&logits, &truth)?.to_scalar::<f32>()?) * samples as f64;
+            let said = logits.argmax(1)?.flatten_all()?.to_vec1::<u32>()?;
+            for (truth, said) in truth.flatten_all()?.to_vec1::<u32>()?.into_iter().zip(said) {
+                if truth != IGNORED {
+                    confusion.add(truth as usize, said as usize)?;
+                }
             }
         }
+        Ok((total, confusion))
     }
-    let f1 = confusion.binary(POSITIVE)?.f1().unwrap_or(0.);
-    Ok(Validation::new(total / f64::from(count.max(1) as u32)).with_metric("f1", f1))
 }

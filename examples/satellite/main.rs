@@ -12,6 +12,8 @@ mod drawings;
 mod fitting;
 mod network;
 mod overview;
+#[path = "../common/parallel.rs"]
+mod parallel;
 mod products;
 mod report;
 mod run;
@@ -32,8 +34,14 @@ use ocellus::ops::{CachingAllocator, tune_threads};
 static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 fn main() -> ExitCode {
-    tune_threads();
     let Cli { command, settings } = Cli::parse();
+    let trains = matches!(command, Some(Command::Train));
+    match settings.parallel.launch(trains) {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return common::outcome::exit_code(Err(error)),
+    }
+    tune_threads();
     let outcome = match command {
         None => commands::demo(&settings),
         Some(Command::Table2 { rows }) => commands::table_2(&settings, &rows),

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use ocellus::{
     candle::Device,
-    satellite::{Config, NetworkConfig, ResidualSegNetConfig},
+    parallel::ProcessGroup,
+    satellite::{Config, NetworkConfig, Objective, ResidualSegNetConfig},
 };
 
 use crate::{
     areas::Areas,
     cli::{ClassWeights, Form, Settings},
-    common::device::device,
     fitting::{POSITIVE, Place},
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) areas: Areas,
     pub(crate) device: Device,
+    /// The processes that train together.
+    pub(crate) group: ProcessGroup,
     pub(crate) out: PathBuf,
 }
 
@@ -38,18 +40,28 @@ impl Run {
             Some(ClassWeights::Given(weights)) => weights.clone(),
             Some(ClassWeights::Balanced) => areas.balancing_weights()?,
         };
-        let device = device(&settings.training.device)?;
+        let (device, group) = settings.parallel.meet(&settings.training.device)?;
+        let objective = config.protocol.objective;
+        if !(group.is_alone() || [Objective::CrossEntropy, Objective::Focal].contains(&objective)) {
+            bail!(
+                "--loss {}: a ratio over all pixels of a batch is not the sum of those of its shares: give `ce` or \
+                 `focal`, or one process",
+                objective.slug()
+            )
+        }
         config.loss(&device)?; // Wrong weights are told before hours of training.
         config.protocol.patches().check()?;
-        Ok(Self { settings: settings.clone(), config, areas, device, out })
+        Ok(Self { settings: settings.clone(), config, areas, device, group, out })
     }
 
     /// Where a training keeps its checkpoints, and what it is called.
     pub(crate) fn place(&self, label: &str, folder: Option<PathBuf>) -> Place {
         let training = &self.settings.training;
         let (resume, verbose) = (training.resume, training.verbose);
-        let precision = training.precision;
-        Place { folder, resume, label: label.to_owned(), verbose, precision }
+        // Of several processes one speaks.
+        let verbose = verbose && self.group.rank() == 0;
+        let (group, precision) = (self.group.clone(), training.precision);
+        Place { folder, resume, label: label.to_owned(), verbose, group, precision }
     }
 
     /// The network of that name instead of the run's own.

@@ -95,7 +95,7 @@ pub use image::{
     Alpha, Canny, CellCrop, ChannelStatistics, DecodeConfig, Filter, Fit, Image, Normalize,
     Outside, Resize,
 };
-pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Skipped};
+pub use loader::{Batch, Batches, Loader, LoaderConfig, OnError, Sampling, Share, Skipped};
 pub use readers::{
     AllIdb, BallTaleqani, Bccd, Busi, CNmc, CellFinder, CellPart, CsvLabels, DatasetB, Drimdb,
     Fingerprint, ImageFolder, MagneticTiles, MmSegpc, Mvtec, NearDuplicates, Octa500, OctaIqa,

@@ -18,8 +18,11 @@ use ocellus_data::{
     LoaderConfig, Normalize, OnError, Preprocess, Result, Sampling, synthetic::BMode,
 };
 
+/// Index, label, and bits of images and, where there are some, masks.
+type Sample = (usize, u32, Vec<u32>);
+
 /// Index, label and bits of all samples of an epoch, in order.
-fn epoch(loader: &Loader, epoch: usize) -> Result<Vec<(usize, u32, Vec<u32>)>> {
+fn epoch(loader: &Loader, epoch: usize) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for batch in loader.epoch(epoch, &Device::Cpu)? {
         let batch = batch?;
@@ -54,13 +57,66 @@ fn any_number_of_threads_gives_the_same_bits() {
         assert!(epoch(&loader, 3).unwrap() == expected, "{workers} threads");
     }
     let next = epoch(&one, 4).unwrap();
-    let order =
-        |samples: &[(usize, u32, Vec<u32>)]| samples.iter().map(|s| s.0).collect::<Vec<_>>();
+    let order = |samples: &[Sample]| samples.iter().map(|s| s.0).collect::<Vec<_>>();
     assert_ne!(order(&next), order(&expected));
-    let bits = |samples: &[(usize, u32, Vec<u32>)]| {
-        samples.iter().find(|s| s.0 == 7).map(|s| s.2.clone()).unwrap()
-    };
+    let bits = |samples: &[Sample]| samples.iter().find(|s| s.0 == 7).map(|s| s.2.clone()).unwrap();
     assert_ne!(bits(&next), bits(&expected));
+}
+
+/// The samples of each batch.
+fn batches(loader: &Loader) -> Result<Vec<Vec<Sample>>> {
+    let one = |batch: ocellus_data::Batch| {
+        let bits = |x: candle_core::Tensor| -> Result<Vec<Vec<u32>>> {
+            let rows = x.flatten_from(1)?.to_vec2::<f32>()?;
+            Ok(rows.into_iter().map(|row| row.into_iter().map(f32::to_bits).collect()).collect())
+        };
+        let masks = bits(batch.masks.unwrap())?;
+        let samples = batch.indices.into_iter().zip(batch.labels.to_vec1::<u32>()?);
+        let images = bits(batch.images)?.into_iter().zip(masks).map(|(a, b)| [a, b].concat());
+        Ok(samples.zip(images).map(|((index, label), bits)| (index, label, bits)).collect())
+    };
+    loader.epoch(2, &Device::Cpu)?.map(|batch| one(batch?)).collect()
+}
+
+#[test]
+fn shares_behind_each_other_are_the_batches_of_one_loader() {
+    let dataset = Arc::new(BMode::new(24, 24).with_malignant(0.2).dataset(28));
+    let indices: Vec<usize> = (0..28).collect();
+    for sampling in [Sampling::Sequential, Sampling::Shuffled, Sampling::Balanced] {
+        for (batch, drop_last) in [(5, false), (5, true), (11, false), (40, false)] {
+            let mut config = train(2);
+            config.batch_size = batch;
+            let config = config.with_sampling(sampling).with_masks(true).with_drop_last(drop_last);
+            let whole = Loader::new(dataset.clone(), &indices, &config).unwrap();
+            let expected = batches(&whole).unwrap();
+            assert_eq!(expected.len(), whole.batches());
+            for size in [2, 3] {
+                let of = |rank| {
+                    let config = config.clone().with_share(rank, size);
+                    let loader = Loader::new(dataset.clone(), &indices, &config).unwrap();
+                    assert_eq!(loader.batches(), expected.len());
+                    batches(&loader).unwrap()
+                };
+                let shares: Vec<_> = (0..size).map(of).collect();
+                for share in &shares {
+                    assert_eq!(share.len(), expected.len(), "{sampling:?} {batch} {size}");
+                }
+                for (number, batch) in expected.iter().enumerate() {
+                    let together: Vec<_> =
+                        shares.iter().flat_map(|share| share[number].clone()).collect();
+                    assert!(&together == batch, "{sampling:?}, batch {number} of {size} ranks");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_too_small_to_share_is_told_before_the_epoch() {
+    let dataset = Arc::new(BMode::new(16, 16).dataset(12));
+    let config = LoaderConfig::new(5).with_share(1, 3);
+    let refused = Loader::new(dataset, &[0, 1, 2, 3, 4, 5, 6], &config).unwrap_err().to_string();
+    assert!(refused.contains("7 samples in batches of 5 leave 2 for 3 ranks"), "{refused}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 use candle_core::{DType, ModuleT, Result, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder};
-use ocellus_ops::BatchStatistics;
+use ocellus_ops::{BatchStatistics, batch_norm_inference, batch_norm_inference_relu};
+use ocellus_parallel::{ProcessGroup, current_group};
 
 use crate::BatchNorm2dConfig;
 use crate::norm_statistics::Evaluation;
+use crate::synchronized::moments;
 
 /// Batch normalization of images.
 ///
@@ -15,6 +17,11 @@ use crate::norm_statistics::Evaluation;
 ///
 /// [`with_norm_statistics`](crate::with_norm_statistics) evaluates with the batch's statistics, and
 /// [`recalibrate`](crate::recalibrate()) replaces the running ones.
+///
+/// Within [`synchronized`](ocellus_parallel::synchronized), training takes the statistics of all ranks of a
+/// group together, so that ranks with shares of a batch are one with the whole: outputs, gradients
+/// and running statistics. That is made of candle's operations, and reads the input some six times more
+/// than the kernel for one rank; what ranks exchange is `2 · channels + 1` numbers there and back.
 ///
 /// Images of half precision are normalized in f32, by parameters and statistics of f32.
 ///
@@ -190,6 +197,13 @@ impl BatchNorm2d {
         train: bool,
     ) -> Result<Tensor> {
         let (weight, bias) = (self.weight.as_ref(), self.bias.as_ref());
+        if let Some(group) = current_group().filter(|_| train) {
+            return self.synchronized(x, &group, |x, mean, var, [weight, bias]| {
+                let residual = residual.map(|r| r.to_dtype(x.dtype())).transpose()?;
+                let (residual, weight, bias) = (residual.as_ref(), weight.as_ref(), bias.as_ref());
+                batch_norm_inference_relu(x, residual, mean, var, weight, bias, self.eps)
+            });
+        }
         if let Some(tracking) = Tracking::of(train) {
             self.check_batch(x)?;
             let (y, statistics) =
@@ -198,7 +212,27 @@ impl BatchNorm2d {
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());
-        ocellus_ops::batch_norm_inference_relu(x, residual, &mean, &var, weight, bias, self.eps)
+        batch_norm_inference_relu(x, residual, &mean, &var, weight, bias, self.eps)
+    }
+
+    /// What `normalize` makes of images, mean and variance of all ranks' batches, weight and bias. The
+    /// running statistics take in the new ones.
+    ///
+    /// All in f32 at least: the gradient is a difference of that by the images and that by their
+    /// statistics, which in half precision would lose its digits.
+    fn synchronized(
+        &self,
+        x: &Tensor,
+        group: &ProcessGroup,
+        normalize: impl FnOnce(&Tensor, &Tensor, &Tensor, [Option<Tensor>; 2]) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let half = matches!(x.dtype(), DType::F16 | DType::BF16);
+        let wide = if half { x.to_dtype(DType::F32)? } else { x.clone() };
+        let moments = moments(&self.name, &wide, group)?;
+        self.track(&moments.statistics, Tracking::Training)?;
+        let affine = |p: &Option<Tensor>| p.as_ref().map(|p| p.to_dtype(wide.dtype())).transpose();
+        let affine = [affine(&self.weight)?, affine(&self.bias)?];
+        normalize(&wide, &moments.mean, &moments.var, affine)?.to_dtype(x.dtype())
     }
 
     fn check_batch(&self, x: &Tensor) -> Result<()> {
@@ -272,6 +306,11 @@ impl Tracking {
 impl ModuleT for BatchNorm2d {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let (weight, bias) = (self.weight.as_ref(), self.bias.as_ref());
+        if let Some(group) = current_group().filter(|_| train) {
+            return self.synchronized(x, &group, |x, mean, var, [weight, bias]| {
+                batch_norm_inference(x, mean, var, weight.as_ref(), bias.as_ref(), self.eps)
+            });
+        }
         if let Some(tracking) = Tracking::of(train) {
             self.check_batch(x)?;
             let (y, statistics) = ocellus_ops::batch_norm(x, weight, bias, self.eps)?;
@@ -279,7 +318,7 @@ impl ModuleT for BatchNorm2d {
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());
-        ocellus_ops::batch_norm_inference(x, &mean, &var, weight, bias, self.eps)
+        batch_norm_inference(x, &mean, &var, weight, bias, self.eps)
     }
 }
 

@@ -1,4 +1,7 @@
+use std::borrow::Cow;
+
 use candle_core::{ModuleT, Result, Tensor, bail};
+use ocellus_parallel::current_group;
 
 use crate::Noise;
 
@@ -10,7 +13,9 @@ use crate::Noise;
 /// ```
 ///
 /// The mask depends on the noise's seed and step, the layer's name and the position alone, not on
-/// the number of threads or on what ran before.
+/// the number of threads or on what ran before. Of several ranks
+/// ([`synchronized`](ocellus_parallel::synchronized)), each draws masks of its own: they are not those of one process
+/// with the whole batch.
 ///
 /// # Shapes
 ///
@@ -73,13 +78,19 @@ impl ModuleT for Dropout {
         if !train || self.probability == 0. {
             return Ok(x.clone());
         }
-        ocellus_ops::dropout(x, self.probability, self.noise.draw(&self.name))
+        // With one mask for all ranks, the same units would fail in all shares of a batch.
+        let name = match current_group().map(|group| group.rank()) {
+            None | Some(0) => Cow::from(&self.name),
+            Some(rank) => Cow::from(format!("{}, rank {rank}", self.name)),
+        };
+        ocellus_ops::dropout(x, self.probability, self.noise.draw(&name))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Var};
+    use ocellus_parallel::{ProcessGroup, ThreadCommunicator, synchronized};
     use ocellus_testing::{assert_close, fill};
 
     use super::*;
@@ -91,6 +102,20 @@ mod tests {
         let mask = |name| Dropout::new(0.5, &noise, name)?.forward_t(&x, true)?.to_vec1::<f32>();
         assert_ne!(mask("a")?, mask("b")?);
         assert_eq!(mask("a")?, mask("a")?);
+        Ok(())
+    }
+
+    #[test]
+    fn ranks_draw_masks_of_their_own() -> Result<()> {
+        let mask = || {
+            let dropout = Dropout::new(0.5, &Noise::seeded(3), "a")?;
+            let x = Tensor::ones(64, DType::F32, &Device::Cpu)?;
+            dropout.forward_t(&x, true)?.to_vec1::<f32>()
+        };
+        let ranks = ThreadCommunicator::group(2)?.into_iter().map(ProcessGroup::new);
+        let masks: Vec<_> = ranks.map(|rank| synchronized(&rank, mask)).collect::<Result<_>>()?;
+        assert_eq!(masks[0], mask()?);
+        assert_ne!(masks[0], masks[1]);
         Ok(())
     }
 

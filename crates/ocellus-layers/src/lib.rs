@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | [`Linear`] | a matrix and a bias |
 //! | [`Conv2d`], [`ConvTranspose2d`], [`ConvConfig`] | convolutions with exact gradients |
-//! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics |
+//! | [`BatchNorm2d`] | batch normalization with PyTorch's running statistics, over several ranks too |
 //! | [`with_norm_statistics`], [`NormStatistics`], [`recalibrate()`] | batch normalization on images unlike those of the training |
 //! | [`ConvNorm2d`] | convolution and batch normalization, packed into one for inference |
 //! | [`ResidualUnit`], [`ResidualKind`] | the basic and bottleneck units of residual networks |
@@ -67,6 +67,7 @@ mod positional_encoding;
 mod recalibrate;
 mod residual;
 mod rounded;
+mod synchronized;
 
 pub use attention::{
     AttentionGate, AttentionGateConfig, AttentionNormalization, GateInit, Gated, MONAI_GATE_NAMES,

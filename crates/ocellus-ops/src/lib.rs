@@ -47,7 +47,7 @@
 //! # Features
 //!
 //! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's. With `cuda` alone convolutions are
-//! compositions; [`with_tf32`] lets those of `cudnn` multiply in less than single precision.
+//! compositions; `nccl` adds `NcclComm`, which `ocellus-parallel` uses; [`with_tf32`] lets those of `cudnn` multiply in less than single precision.
 
 mod allocator;
 mod axis;
@@ -76,6 +76,8 @@ mod log_density;
 mod lovasz;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod matrix;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod neighbors;
 mod packed;
 mod parallel;
@@ -119,6 +121,8 @@ pub use linear::linear;
 pub use log_cosh::log_cosh;
 pub use log_density::normal_log_density;
 pub use lovasz::lovasz;
+#[cfg(feature = "nccl")]
+pub use nccl::NcclComm;
 pub use neighbors::{Neighbors, nearest_neighbors};
 pub use packed::{SOLVE_LANES, add_gram_packed, cholesky_packed, solve_packed};
 pub use pool::{

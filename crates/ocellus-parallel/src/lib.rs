@@ -1,5 +1,5 @@
-//! Data parallelism for candle: ranks that are processes or threads, and sums over them that are the
-//! same bits on all.
+//! Data parallelism for candle: ranks that are processes or threads, sums over them that are the same
+//! bits on all, and NCCL between GPUs.
 //!
 //! ```
 //! use candle_core::{Device, Tensor, Var};
@@ -27,14 +27,19 @@
 //! | [`Communicator`] | sums, values of one rank for all, waiting for each other |
 //! | [`Alone`], [`ThreadCommunicator`], [`TcpCommunicator`] ([`TcpConfig`]) | one rank; threads, for tests; processes on one machine or on several |
 //! | [`all_reduce_sum()`] | the sum over ranks, with its gradient |
-//! | [`synchronized`], [`current_group`] | the group that layers of a thread may ask for |
+//! | [`synchronized`], [`current_group`] | statistics of batches over all ranks |
 //! | [`Ranks`], [`connect`] | which rank a process is, as `torchrun` says; its group |
 //! | [`launch()`], [`Launch`], [`end_with_launcher`] | a program that starts itself as several processes |
 //! | [`Error`](enum@Error) | what can go wrong |
 //!
+//! `ocellus_train::fit` takes a group (`FitConfig::with_group`), `ocellus_layers::BatchNorm2d` the
+//! statistics of all ranks, `ocellus_data::Loader` a rank's share of each batch: the results are those of
+//! one process at the same batch.
+//!
 //! # Features
 //!
-//! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.
+//! `nccl` adds `NcclCommunicator`, between GPUs, by NVIDIA's library of that name; it turns `cuda` on. `accelerate`,
+//! `cuda`, `cudnn`, `metal` and `mkl` are candle's.
 
 mod call;
 mod communicator;
@@ -42,6 +47,8 @@ mod connect;
 mod error;
 mod group;
 mod launch;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod ranks;
 mod raw;
 mod scope;
@@ -56,6 +63,8 @@ pub use connect::connect;
 pub use error::{Error, Result};
 pub use group::ProcessGroup;
 pub use launch::{Launch, end_with_launcher, launch};
+#[cfg(feature = "nccl")]
+pub use nccl::NcclCommunicator;
 pub use ranks::Ranks;
 pub use scope::{current_group, synchronized};
 pub use sum::all_reduce_sum;

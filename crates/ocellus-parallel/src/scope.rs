@@ -6,8 +6,8 @@ thread_local! {
     static CURRENT: RefCell<Option<ProcessGroup>> = const { RefCell::new(None) };
 }
 
-/// Runs `f`, in which [`current_group`] is this group: for layers that take statistics of a batch over
-/// all ranks. No layer of the family does so yet.
+/// Runs `f`, in which layers that take statistics of a batch in training take those of all ranks of
+/// the group: the batch is then that of all ranks together.
 ///
 /// All ranks must run the same layers, in the same order. Within it, a group of one rank puts the
 /// layers back to their own rank's share.

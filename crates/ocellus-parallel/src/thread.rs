@@ -95,7 +95,8 @@ impl ThreadCommunicator {
         while state.leaving == 0 && state.broken.is_none() {
             state = self.shared.wait(state, self.rank)?;
         }
-        if let Some(error) = &state.broken {
+        // What is there is given, also if a rank that was faster has given up meanwhile.
+        if let (0, Some(error)) = (state.leaving, &state.broken) {
             return Err(error.clone());
         }
         let result = state.result.clone().unwrap_or_else(|| Ok(Vec::new()));

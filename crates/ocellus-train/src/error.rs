@@ -67,6 +67,9 @@ pub enum Error {
     /// There is no checkpoint to continue from.
     #[error("no checkpoint to continue from in {}", .0.display())]
     NoCheckpoint(PathBuf),
+    /// The ranks of a training cannot go on together.
+    #[error(transparent)]
+    Ranks(#[from] ocellus_parallel::Error),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

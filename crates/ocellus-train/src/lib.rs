@@ -27,6 +27,7 @@
 //! | [`fit()`], [`FitConfig`], [`Learner`], [`StepContext`], [`Validation`] | the training loop and what it is told |
 //! | [`Precision`] | computing in bf16 or f16 with weights of f32 |
 //! | [`Monitor`], [`Quantity`], [`EarlyStopping`], [`Resume`] | settings of it |
+//! | [`BatchLoss`] | what a step may give where several ranks share a batch |
 //! | [`FitReport`], [`Ended`], [`History`], [`EpochRecord`] | what it gives |
 //! | [`Observer`], [`StepReport`] | who looks on: progress bars, logs |
 //! | [`Optimizer`], [`Groups`] | what moves parameters, and which ones |
@@ -50,8 +51,8 @@ mod schedule;
 
 pub use error::{BoxError, Error, Result};
 pub use fit::{
-    EarlyStopping, Ended, EpochRecord, FitConfig, FitReport, History, Learner, Monitor, Observer,
-    Precision, Quantity, Resume, StepContext, StepReport, Validation, fit,
+    BatchLoss, EarlyStopping, Ended, EpochRecord, FitConfig, FitReport, History, Learner, Monitor,
+    Observer, Precision, Quantity, Resume, StepContext, StepReport, Validation, fit,
 };
 pub use gradient::{
     Accumulator, Clip, GradientNorm, LossScale, LossScaleConfig, clip_norm, clip_value,

@@ -15,6 +15,7 @@
 //! | Module | Feature | What |
 //! | --- | --- | --- |
 //! | [`ops`] | | differentiable operations with exact gradients |
+//! | [`parallel`] | | several processes or GPUs that train one network |
 //! | [`params`] | | weights: named, seeded, freezable, loaded with a report |
 //! | [`layers`] | | attention gates, residual units, blocks, batch normalization, seeded dropout |
 //! | [`losses`] | | losses that take logits and add up to ensembles, those of segmentation too |
@@ -33,7 +34,7 @@
 //! | `satellite` | `satellite` | residual encoder-decoder segmentation of satellite images |
 //!
 //! `full` turns all of them on. `cuda`, `cudnn`, `metal`, `accelerate` and `mkl` are candle's device
-//! features, for the whole family.
+//! features, for the whole family; `nccl` lets several GPUs train together.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use candle_core as candle;
@@ -62,6 +63,7 @@ pub use ocellus_metrics as metrics;
 #[cfg(feature = "octa")]
 pub use ocellus_octa as octa;
 pub use ocellus_ops as ops;
+pub use ocellus_parallel as parallel;
 pub use ocellus_params as params;
 #[cfg(feature = "satellite")]
 pub use ocellus_satellite as satellite;

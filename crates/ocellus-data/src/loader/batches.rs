@@ -3,7 +3,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use crate::{
-    Error, Example, Image, Result,
+    Error, Example, Image, LoaderConfig, Result,
     loader::{loader::Inner, order::Place, queue::Queue},
 };
 
@@ -41,7 +41,12 @@ impl Batch {
 #[derive(Debug)]
 pub struct Batches {
     inner: Arc<Inner>,
+    /// This rank's samples.
     order: Arc<Vec<Place>>,
+    /// Samples of the epoch, of all ranks.
+    total: usize,
+    /// Batches delivered.
+    number: usize,
     queue: Queue<Result<Example>>,
     device: Device,
     /// Samples taken from the queue, and those delivered.
@@ -52,7 +57,9 @@ pub struct Batches {
 
 impl Batches {
     pub(crate) fn start(inner: Arc<Inner>, epoch: u64, device: &Device) -> Result<Self> {
-        let order = Arc::new(inner.order(epoch));
+        let whole = inner.order(epoch);
+        let total = whole.len();
+        let order = Arc::new(own(whole, &inner.config));
         let (count, places) = (order.len(), Arc::clone(&order));
         let worker = Arc::clone(&inner);
         let (ahead, workers) = (inner.config.prefetch, inner.config.workers);
@@ -61,13 +68,20 @@ impl Batches {
             Error::Setting(format!("loader: no thread can be started: {error}"))
         })?;
         let device = device.clone();
-        Ok(Self { inner, order, queue, device, taken: 0, delivered: 0, done: false })
+        let (number, taken, delivered, done) = (0, 0, 0, false);
+        Ok(Self { inner, order, total, number, queue, device, taken, delivered, done })
     }
 
-    /// The next samples that can be read: a full batch, or what is left.
-    fn gather(&mut self) -> Result<Vec<(usize, Example)>> {
-        let mut batch = Vec::with_capacity(self.inner.config.batch_size.min(self.order.len()));
-        while batch.len() < self.inner.config.batch_size {
+    /// The samples of the next batch, those of other ranks too, if all can be read.
+    fn whole(&self) -> usize {
+        let size = self.inner.config.batch_size;
+        size.min(self.total.saturating_sub(self.number * size))
+    }
+
+    /// The next samples that can be read: so many, or what is left.
+    fn gather(&mut self, wanted: usize) -> Result<Vec<(usize, Example)>> {
+        let mut batch = Vec::with_capacity(wanted.min(self.order.len()));
+        while batch.len() < wanted {
             let Some(outcome) = self.queue.next() else { break };
             let index = self.order[self.taken].index;
             self.taken += 1;
@@ -123,10 +137,17 @@ impl Iterator for Batches {
         if self.done {
             return None;
         }
-        let batch = match self.gather() {
+        let LoaderConfig { batch_size, share, .. } = self.inner.config;
+        // A single rank fills up what cannot be read; where there are several, nothing is left out.
+        let (wanted, whole) = match share.size {
+            1 => (batch_size, None),
+            _ => (share.of(self.whole()).len(), Some(self.whole())),
+        };
+        let batch = match self.gather(wanted) {
             Ok(samples) => {
-                let short = samples.len() < self.inner.config.batch_size;
+                let short = whole.unwrap_or(samples.len()) < batch_size;
                 self.done = short;
+                self.number += 1;
                 if samples.is_empty() || (short && self.inner.config.drop_last) {
                     return None;
                 }
@@ -137,4 +158,13 @@ impl Iterator for Batches {
         self.done |= batch.is_err();
         Some(batch)
     }
+}
+
+/// Of an epoch's samples those of the rank that the settings name: its share of each batch.
+fn own(whole: Vec<Place>, config: &LoaderConfig) -> Vec<Place> {
+    if config.share.size == 1 {
+        return whole;
+    }
+    let share = |batch: &[Place]| batch[config.share.of(batch.len())].to_vec();
+    whole.chunks(config.batch_size).flat_map(share).collect()
 }

@@ -1,3 +1,4 @@
+use super::share::Share;
 use crate::{Augment, Color, Error, Image, Normalize, PatchDraw, Result};
 
 /// Which samples an epoch holds, and in what order.
@@ -42,8 +43,10 @@ pub enum OnError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LoaderConfig {
-    /// Samples of a batch; the last may be smaller.
+    /// Samples of a batch; the last may be smaller. Of several ranks, those of all together.
     pub batch_size: usize,
+    /// The part of every batch that is loaded: all of it, or that of a rank.
+    pub share: Share,
     /// Whether a last, smaller batch is left out. Batch normalization may ask for it.
     pub drop_last: bool,
     /// Which samples, and in what order.
@@ -74,6 +77,7 @@ impl LoaderConfig {
     pub fn new(batch_size: usize) -> Self {
         Self {
             batch_size,
+            share: Share::default(),
             drop_last: false,
             sampling: Sampling::default(),
             seed: 0,
@@ -86,6 +90,33 @@ impl LoaderConfig {
             workers: 2,
             prefetch: 2 * batch_size.clamp(1, 1 << 20),
         }
+    }
+
+    /// Sets which part of every batch is loaded: that of rank `rank` of `size`.
+    ///
+    /// Order and augmentation are those of all ranks' batches, whatever the share: behind each other
+    /// the shares are the batch that a single loader gives, bit for bit. They differ by one sample at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use candle_core::Device;
+    /// use ocellus_data::{Loader, LoaderConfig, synthetic::BMode};
+    ///
+    /// let dataset = Arc::new(BMode::new(32, 32).dataset(10));
+    /// let share = |rank| -> ocellus_data::Result<Vec<usize>> {
+    ///     let config = LoaderConfig::new(5).with_share(rank, 2);
+    ///     let loader = Loader::new(dataset.clone(), &[4, 5, 6, 7, 8], &config)?;
+    ///     Ok(loader.epoch(0, &Device::Cpu)?.next().unwrap()?.indices)
+    /// };
+    /// assert_eq!((share(0)?, share(1)?), (vec![4, 5], vec![6, 7, 8]));
+    /// # Ok::<(), ocellus_data::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_share(mut self, rank: usize, size: usize) -> Self {
+        self.share = Share { rank, size };
+        self
     }
 
     /// Sets whether a last, smaller batch is left out.
@@ -184,6 +215,7 @@ impl LoaderConfig {
                 return Err(Error::Setting(format!("loader: `{field}` is 0, give at least 1")));
             }
         }
+        self.share.check(self)?;
         if self.augment.is_some() && self.patches.is_some() {
             return Err(Error::Setting(
                 "loader: `augment` and `patches` are both set: patches are turned and mirrored \

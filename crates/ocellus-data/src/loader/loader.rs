@@ -64,7 +64,8 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// If there are none, an index is beyond the data set, or a setting is out of its range.
+    /// If there are none, an index is beyond the data set, or a setting is out of its range; if a
+    /// batch has fewer samples than it has shares.
     pub fn new(
         dataset: Arc<dyn Dataset>,
         indices: &[usize],
@@ -80,7 +81,10 @@ impl Loader {
         }
         let (config, indices) = (config.clone(), indices.to_vec());
         let inner = Inner { dataset, config, indices, skipped: Mutex::default() };
-        Ok(Self { inner: Arc::new(inner) })
+        let loader = Self { inner: Arc::new(inner) };
+        let config = loader.config();
+        config.share.check_epoch(loader.samples(), config)?;
+        Ok(loader)
     }
 
     /// The batches of an epoch, on this device.
@@ -92,7 +96,7 @@ impl Loader {
         Batches::start(Arc::clone(&self.inner), epoch as u64, device)
     }
 
-    /// The number of samples of an epoch, if all can be read.
+    /// The number of samples of an epoch, those of other ranks too, if all can be read.
     #[must_use]
     pub fn samples(&self) -> usize {
         match self.inner.config.sampling {

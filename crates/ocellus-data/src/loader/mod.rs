@@ -4,7 +4,9 @@ mod config;
 mod loader;
 mod order;
 mod queue;
+mod share;
 
 pub use batches::{Batch, Batches};
 pub use config::{LoaderConfig, OnError, Sampling};
 pub use loader::{Loader, Skipped};
+pub use share::Share;

@@ -66,6 +66,12 @@ impl TcpCommunicator {
         Ok(Self { rank, size, state: Mutex::new(State { links, number: 0, broken: None }) })
     }
 
+    /// An error on all ranks if they are not all about to do this elsewhere.
+    #[cfg(feature = "nccl")]
+    pub(crate) fn agree(&self, call: &Call) -> Result<()> {
+        self.run(&Call::barrier(), &format!("{} on GPUs", call.describe()), &[]).map(drop)
+    }
+
     fn run(&self, call: &Call, description: &str, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
         let mut state = self.lock();
         if let Some(error) = &state.broken {

@@ -7,4 +7,4 @@ mod write;
 
 pub(crate) use folder::Folder;
 pub(crate) use read::{Contents, read};
-pub(crate) use write::{write, write_text};
+pub(crate) use write::{Checksum, write, write_text};

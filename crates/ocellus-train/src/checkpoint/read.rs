@@ -5,7 +5,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::{
-    checkpoint::write::{Checksum, METADATA_KEY},
+    checkpoint::{Checksum, write::METADATA_KEY},
     error::{Error, Result},
 };
 

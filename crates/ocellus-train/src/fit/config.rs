@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
+use ocellus_parallel::ProcessGroup;
+
 use crate::{
     error::{Error, Result},
     fit::Precision,
@@ -158,6 +160,8 @@ pub struct FitConfig {
     /// Settings of the caller that a checkpoint must share to be continued from: the model, the
     /// data, the split.
     pub settings: BTreeMap<String, String>,
+    /// The ranks that train together, each on its share of every batch.
+    pub group: ProcessGroup,
 }
 
 impl FitConfig {
@@ -178,6 +182,7 @@ impl FitConfig {
             checkpoint_every: None,
             resume: Resume::Never,
             settings: BTreeMap::new(),
+            group: ProcessGroup::default(),
         }
     }
 
@@ -252,6 +257,12 @@ impl FitConfig {
     pub fn with_setting(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.settings.insert(name.into(), value.to_string());
         self
+    }
+
+    /// The ranks that train together.
+    #[must_use]
+    pub fn with_group(self, group: ProcessGroup) -> Self {
+        Self { group, ..self }
     }
 
     pub(crate) fn check(&self) -> Result<()> {

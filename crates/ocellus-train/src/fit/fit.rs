@@ -4,8 +4,8 @@ use ocellus_ops::backward;
 use crate::{
     error::{BoxError, Error, Result},
     fit::{
-        Ended, FitConfig, FitReport, Learner, Observer, StepContext, StepReport, Validation,
-        run::Run,
+        BatchLoss, Ended, FitConfig, FitReport, Learner, Observer, StepContext, StepReport,
+        Validation, ranks::Ranks, run::Run,
     },
     gradient::Accumulator,
 };
@@ -17,8 +17,8 @@ use crate::{
 ///
 /// - `batches(epoch)` gives the batches of an epoch. Data order and augmentation should depend on
 ///   seed and epoch alone.
-/// - `step(&batch, &context)` gives the loss of a batch, a scalar. What it draws (dropout) should
-///   depend on the context alone.
+/// - `step(&batch, &context)` gives the loss of a batch, a scalar tensor or a [`BatchLoss`]. What it draws
+///   (dropout) should depend on the context alone.
 /// - `validate(epoch)` looks at held-out data after an epoch, or gives `None`.
 ///
 /// An error of a closure ends the training with the place where it happened.
@@ -44,6 +44,20 @@ use crate::{
 /// type: `context.precision.forward(&images, |x| model.forward_t(x, true))`. In f16 the loss is scaled
 /// ([`LossScale`](crate::LossScale)): gradients are unscaled before they are measured and clipped, and a
 /// step whose gradients are not finite is skipped, which is reported, instead of being an error.
+///
+/// # Several ranks
+///
+/// With a group of more than one rank ([`FitConfig::with_group`]), every rank calls this with the same model
+/// and settings, and `batches` gives its share of every batch. The result is that of one process at the
+/// whole batch, but for the order in which sums are rounded, and the same bits in every run:
+///
+/// - Ranks begin with the weights of rank 0. Gradients and losses are means over the whole batch;
+///   shares that differ in size need a [`BatchLoss`].
+/// - Layers take statistics over all ranks ([`synchronized`](ocellus_parallel::synchronized)).
+/// - `validate` runs on every rank; what rank 0 gives counts. It can share the work out by the group.
+/// - Rank 0 alone writes files, and all continue from its checkpoint, at any number of ranks.
+/// - Weights and buffers are compared whenever a checkpoint is due. An error of one rank ends all, with its
+///   message; the group is of no more use then.
 ///
 /// # Examples
 ///
@@ -77,16 +91,33 @@ use crate::{
 ///
 /// See [`Error`](enum@Error): settings without sense, a NaN or infinity in a loss or gradient, a
 /// closure that failed, a file that could not be read or written, a checkpoint of another run.
-pub fn fit<B, I>(
+pub fn fit<B, I, L>(
+    config: &FitConfig,
+    learner: Learner<'_>,
+    batches: impl FnMut(usize) -> Result<I, BoxError>,
+    step: impl FnMut(&B, &StepContext) -> Result<L, BoxError>,
+    validate: impl FnMut(usize) -> Result<Option<Validation>, BoxError>,
+    observer: &mut dyn Observer,
+) -> Result<FitReport>
+where
+    I: IntoIterator<Item = Result<B, BoxError>>,
+    L: Into<BatchLoss>,
+{
+    let trained = train(config, learner, batches, step, validate, observer);
+    trained.inspect_err(|error| Ranks::new(&config.group).give_up(error))
+}
+
+fn train<B, I, L>(
     config: &FitConfig,
     learner: Learner<'_>,
     mut batches: impl FnMut(usize) -> Result<I, BoxError>,
-    mut step: impl FnMut(&B, &StepContext) -> Result<Tensor, BoxError>,
+    mut step: impl FnMut(&B, &StepContext) -> Result<L, BoxError>,
     mut validate: impl FnMut(usize) -> Result<Option<Validation>, BoxError>,
     observer: &mut dyn Observer,
 ) -> Result<FitReport>
 where
     I: IntoIterator<Item = Result<B, BoxError>>,
+    L: Into<BatchLoss>,
 {
     let mut run = Run::new(config, learner, observer)?;
     let resumed_at = run.resume()?;
@@ -114,20 +145,23 @@ where
 }
 
 /// The batches of an epoch that are not done yet. Gives `false` if the observer wants to stop.
-fn train_epoch<B>(
+fn train_epoch<B, L: Into<BatchLoss>>(
     config: &FitConfig,
     run: &mut Run<'_, '_>,
     batches: impl IntoIterator<Item = Result<B, BoxError>>,
-    step: &mut impl FnMut(&B, &StepContext) -> Result<Tensor, BoxError>,
+    step: &mut impl FnMut(&B, &StepContext) -> Result<L, BoxError>,
 ) -> Result<bool> {
     let mut gradients = Accumulator::new(run.trainable().to_vec());
     let mut batches = batches.into_iter().skip(run.state.batch).peekable();
     while let Some(batch) = batches.next() {
         let batch = batch.map_err(|e| run.failed("batches", e))?;
         let context = run.context();
-        let loss = step(&batch, &context).map_err(|e| run.failed("step", e))?;
+        let given = run.ranks().step(|| step(&batch, &context));
+        let BatchLoss { mean: loss, weight } = given.map_err(|e| run.failed("step", e))?.into();
         check_scalar(&loss)?;
-        gradients.add(backward(&run.scaled(&loss)?)?)?;
+        let more = !run.ranks().is_alone() && batches.peek().is_some();
+        let share = run.ranks().share(weight, more)?;
+        gradients.add(backward(&run.scaled(&share.of(&loss)?)?)?)?;
         // With its graph goes the memory of the activations.
         let loss = loss.detach();
         let (learning_rate, loss_scale) = (run.learning_rate(), run.loss_scale());
@@ -136,7 +170,7 @@ fn train_epoch<B>(
         let is_due = gradients.count() == config.accumulate || batches.peek().is_none();
         let mean = if is_due { Some(run.mean(&mut gradients)?) } else { None };
         // Only here does it wait for a GPU, when all that can be asked of it is on its way.
-        let value = loss.to_dtype(DType::F64)?.to_scalar()?;
+        let value = run.ranks().loss(loss.to_dtype(DType::F64)?.to_scalar()?, &share)?;
         if !f64::is_finite(value) {
             return Err(run.not_finite_loss(value));
         }
@@ -155,7 +189,8 @@ fn train_epoch<B>(
             skipped,
         });
         if is_due {
-            if run.observer().wants_to_stop() {
+            let wants_to_stop = run.observer().wants_to_stop();
+            if run.ranks().any(wants_to_stop)? {
                 return Ok(false);
             }
             let every = config.checkpoint_every.unwrap_or(usize::MAX);

@@ -1,5 +1,6 @@
 //! The training loop and what it is told and tells.
 
+mod batch_loss;
 mod config;
 mod context;
 mod early_stopping;
@@ -8,10 +9,12 @@ mod fit;
 mod history;
 mod observer;
 mod precision;
+mod ranks;
 mod report;
 mod run;
 mod state;
 
+pub use batch_loss::BatchLoss;
 pub use config::{EarlyStopping, FitConfig, Monitor, Quantity, Resume};
 pub use context::{Learner, StepContext, Validation};
 pub use fit::fit;

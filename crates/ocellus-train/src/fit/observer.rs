@@ -26,7 +26,8 @@ pub struct StepReport {
 
 /// Someone who looks on: a progress bar, a log.
 ///
-/// Every method does nothing unless it is written; `()` is the observer who does not care.
+/// Every method does nothing unless it is written; `()` is the observer who does not care. Of several
+/// ranks, each has its own; what is about files is told to that of rank 0 alone.
 ///
 /// # Examples
 ///
@@ -70,7 +71,7 @@ pub trait Observer {
     }
 
     /// Asked after every step of the optimizer: `true` writes a checkpoint and ends the training,
-    /// which can be continued later.
+    /// which can be continued later. Of several ranks, any may ask.
     fn wants_to_stop(&mut self) -> bool {
         false
     }

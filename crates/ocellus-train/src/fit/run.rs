@@ -10,7 +10,7 @@ use crate::{
     error::{BoxError, Error, Result},
     fit::{
         Ended, EpochRecord, FitConfig, FitReport, Learner, Observer, Precision, Resume,
-        StepContext, Validation, state::State,
+        StepContext, Validation, ranks::Ranks, state::State,
     },
     gradient::{Accumulator, Clip, LossScale, PendingNorm, clip_value, has_not_finite, shorten},
     schedule::Position,
@@ -30,6 +30,7 @@ pub(crate) struct Run<'a, 'o> {
     /// The best weights, if there is no folder for them.
     best: Option<BTreeMap<String, Tensor>>,
     last_good: Option<PathBuf>,
+    ranks: Ranks,
     pub(crate) state: State,
 }
 
@@ -55,9 +56,26 @@ impl<'a, 'o> Run<'a, 'o> {
         check_masters(config.precision, &trainable)?;
         let state = State::new(config, learner.optimizer, learner.schedule)?;
         let base_rate = learner.optimizer.learning_rate();
-        let folder = config.folder.as_deref().map(Folder::open).transpose()?;
+        let ranks = Ranks::new(&config.group);
+        let folder = config.folder.as_deref().filter(|_| ranks.is_first());
+        let folder = folder.map(Folder::open).transpose()?;
         let (best, last_good) = (None, None);
-        Ok(Self { config, learner, observer, folder, trainable, base_rate, best, last_good, state })
+        Ok(Self {
+            config,
+            learner,
+            observer,
+            folder,
+            trainable,
+            base_rate,
+            best,
+            last_good,
+            ranks,
+            state,
+        })
+    }
+
+    pub(crate) fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     pub(crate) fn trainable(&self) -> &[(String, Var)] {
@@ -86,27 +104,54 @@ impl<'a, 'o> Run<'a, 'o> {
         Error::Closure { closure, epoch, batch, source }
     }
 
-    /// Takes up the last checkpoint, if there is one and the settings ask for it.
+    /// Takes up the last checkpoint, if there is one and the settings ask for it; all ranks that of
+    /// rank 0, or else its weights.
     pub(crate) fn resume(&mut self) -> Result<Option<(usize, usize)>> {
+        self.check_settings()?;
+        let (path, own) = self.last_checkpoint()?.unzip();
+        let Some(contents) = self.ranks.checkpoint(own)? else {
+            self.ranks.take_firsts(&self.learner.params.tensors())?;
+            return Ok(None);
+        };
+        self.take_up(path.as_deref().unwrap_or(Path::new("the checkpoint of rank 0")), contents)?;
+        self.check_best()?;
+        // The stop may have come between checkpoint and history.
+        self.save_history()?;
+        if let Some(path) = path {
+            self.observer.on_resume(&path, self.state.epoch, self.state.batch);
+            self.last_good = Some(path);
+        }
+        Ok(Some((self.state.epoch, self.state.batch)))
+    }
+
+    fn last_checkpoint(&mut self) -> Result<Option<(PathBuf, Contents)>> {
         let Some(folder) = &mut self.folder else { return Ok(None) };
         if self.config.resume == Resume::Never {
             folder.start_over();
             return Ok(None);
         }
         let found = folder.load_last()?;
-        let Some((path, contents)) = found else {
-            if self.config.resume == Resume::Always {
-                return Err(Error::NoCheckpoint(self.config.folder.clone().unwrap_or_default()));
-            }
-            return Ok(None);
-        };
-        self.take_up(&path, contents)?;
-        self.check_best()?;
-        // The stop may have come between checkpoint and history.
-        self.save_history()?;
-        self.observer.on_resume(&path, self.state.epoch, self.state.batch);
-        self.last_good = Some(path);
-        Ok(Some((self.state.epoch, self.state.batch)))
+        if found.is_none() && self.config.resume == Resume::Always {
+            return Err(Error::NoCheckpoint(self.config.folder.clone().unwrap_or_default()));
+        }
+        Ok(found)
+    }
+
+    /// An error if another rank trains by other settings.
+    fn check_settings(&self) -> Result<()> {
+        let config = self.config;
+        let own = (config.epochs, config.checkpoint_every, config.restore_best);
+        let (first, firsts) = self.ranks.first((self.state.clone(), own))?;
+        let difference = first.difference(&self.state).or_else(|| {
+            let names = "(epochs, checkpoint_every, restore_best)";
+            (firsts != own).then(|| format!("{names} are {firsts:?} there, {own:?} here"))
+        });
+        match difference {
+            None => Ok(()),
+            Some(difference) => Err(Error::Setting(format!(
+                "this rank trains by other settings than rank 0: {difference}"
+            ))),
+        }
     }
 
     fn take_up(&mut self, path: &Path, contents: Contents) -> Result<()> {
@@ -161,9 +206,12 @@ impl<'a, 'o> Run<'a, 'o> {
         self.state.loss_scale.as_ref().map(LossScale::scale)
     }
 
-    /// The mean gradients of the batches since the last step, of the loss as it was before scaling.
+    /// The mean gradients of the batches since the last step, of all ranks, of the loss as it was before
+    /// scaling.
     pub(crate) fn mean(&self, gradients: &mut Accumulator) -> Result<Mean> {
         let mut grads = gradients.take()?;
+        // What overflowed on one rank does so in the sum: all of them skip the step then.
+        self.ranks.sum(&mut grads, &self.trainable)?;
         if let Some(scale) = &self.state.loss_scale {
             scale.unscale(&mut grads, &self.trainable)?;
         }
@@ -230,6 +278,7 @@ impl<'a, 'o> Run<'a, 'o> {
     /// Closes an epoch: history, best weights, early stopping, checkpoint.
     pub(crate) fn end_epoch(&mut self, validation: Option<Validation>) -> Result<()> {
         let State { epoch, batch, step, loss_sum, learning_rate, skipped, .. } = self.state;
+        let validation = self.ranks.validation(validation)?;
         let (validation_loss, metrics) =
             validation.map_or((None, BTreeMap::new()), |v| (Some(v.loss), v.metrics));
         let train_loss = loss_sum / batch as f64;
@@ -278,6 +327,9 @@ impl<'a, 'o> Run<'a, 'o> {
     }
 
     fn keep_best(&mut self) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         let weights = self.finite_weights()?;
         let state = self.saved_state()?;
         if let Some(folder) = &self.folder {
@@ -292,6 +344,7 @@ impl<'a, 'o> Run<'a, 'o> {
 
     /// Writes the last checkpoint, if there is a folder for it.
     pub(crate) fn save(&mut self) -> Result<()> {
+        self.ranks.check_equal(&self.learner.params.tensors())?;
         if self.folder.is_none() {
             return Ok(());
         }
@@ -343,12 +396,13 @@ impl<'a, 'o> Run<'a, 'o> {
         if self.state.watch.best_epoch.is_none() {
             return Ok(());
         }
-        let best = match (&self.folder, self.best.take()) {
-            (Some(folder), _) => read(&folder.best())?.tensors,
-            (None, Some(best)) => best,
-            (None, None) => return Ok(()),
-        };
-        set_weights(&self.learner.params.tensors(), &best)
+        let own = self.learner.params.tensors();
+        match (&self.folder, self.best.take()) {
+            (Some(folder), _) => set_weights(&own, &read(&folder.best())?.tensors)?,
+            (None, Some(best)) => set_weights(&own, &best)?,
+            (None, None) => {}
+        }
+        self.ranks.take_firsts(&own)
     }
 }
 
