@@ -9,13 +9,13 @@ can be finished by naming what is left; `table` prints what is there.
 
 import argparse
 import json
-import lzma
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -59,15 +59,19 @@ class Check:
         beside.write_text(json.dumps(self.results, indent=1))
         beside.replace(self.file)
 
+    def unpacked(self):
+        """The folder of tests and programs, unpacked when it is first asked for."""
+        folder = self.out / "unpacked"
+        if not folder.exists():
+            partial = self.out / "unpacked.tmp"
+            shutil.rmtree(partial, ignore_errors=True)
+            with tarfile.open(HERE / "programs.tar.xz") as packed:
+                packed.extractall(partial)
+            partial.rename(folder)
+        return folder
+
     def program(self, name):
-        """The program of that name, unpacked when it is first asked for."""
-        file = self.out / "unpacked" / name
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with lzma.open(HERE / f"{name}.xz") as packed, open(file, "wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
-            file.chmod(0o755)
-        return file
+        return self.unpacked() / name
 
     def call(self, log, command, **more):
         """Runs a command; its output goes to a log, the end of which is returned with the status."""
@@ -100,9 +104,8 @@ class Check:
 
     def suites(self):
         """Every gradient check, golden and property of the crates, with all operations on the GPU."""
-        for packed in sorted((HERE / "tests").iterdir()):
-            program = self.program(f"tests/{packed.stem}")
-            self.tests("suites", packed.stem, [program, "--test-threads=4"], OCELLUS_MIRROR="1")
+        for program in sorted((self.unpacked() / "tests").iterdir()):
+            self.tests("suites", program.name, [program, "--test-threads=4"], OCELLUS_MIRROR="1")
 
     def sanitizer(self):
         tool = shutil.which("compute-sanitizer")
