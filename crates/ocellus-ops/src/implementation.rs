@@ -63,10 +63,11 @@ pub(crate) fn code(op: &str, x: &Tensor) -> Result<Code> {
         return Ok(Code::Composed);
     }
     #[cfg(feature = "cuda")]
-    if x.device().is_cpu() && CURRENT.get() == Implementation::Auto {
-        if let Some(device) = crate::cuda::mirror()? {
-            return Ok(Code::Gpu(Machine::Mirror(device)));
-        }
+    if x.device().is_cpu()
+        && CURRENT.get() == Implementation::Auto
+        && let Some(device) = crate::cuda::mirror()?
+    {
+        return Ok(Code::Gpu(Machine::Mirror(device)));
     }
     match Machine::of(x) {
         Some(machine) if !x.device().is_cpu() => Ok(Code::Gpu(machine)),
