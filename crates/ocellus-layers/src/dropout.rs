@@ -1,7 +1,5 @@
-use std::borrow::Cow;
-
 use candle_core::{ModuleT, Result, Tensor, bail};
-use ocellus_parallel::current_group;
+use ocellus_parallel::{ProcessGroup, current_group};
 
 use crate::Noise;
 
@@ -14,12 +12,12 @@ use crate::Noise;
 ///
 /// The mask depends on the noise's seed and step, the layer's name and the position alone, not on
 /// the number of threads or on what ran before. Of several ranks
-/// ([`synchronized`](ocellus_parallel::synchronized)), each draws masks of its own: they are not those of one process
-/// with the whole batch.
+/// ([`synchronized`](ocellus_parallel::synchronized)), each draws its rows' part of the mask that one process with
+/// the whole batch would: the ranks tell each other how many rows they have, once a layer.
 ///
 /// # Shapes
 ///
-/// - input and output: any
+/// - input and output: any; of several ranks `(batch, …)`
 ///
 /// # Examples
 ///
@@ -78,17 +76,29 @@ impl ModuleT for Dropout {
         if !train || self.probability == 0. {
             return Ok(x.clone());
         }
-        // With one mask for all ranks, the same units would fail in all shares of a batch.
-        let name = match current_group().map(|group| group.rank()) {
-            None | Some(0) => Cow::from(&self.name),
-            Some(rank) => Cow::from(format!("{}, rank {rank}", self.name)),
+        let first = match current_group() {
+            None => 0,
+            Some(group) => elements_before(x, &group)?,
         };
-        ocellus_ops::dropout(x, self.probability, self.noise.draw(&name))
+        ocellus_ops::dropout_slice(x, self.probability, self.noise.draw(&self.name), first)
     }
+}
+
+/// How many elements of a batch the ranks before this one have.
+fn elements_before(x: &Tensor, group: &ProcessGroup) -> Result<usize> {
+    let Some((&own, row)) = x.dims().split_first() else {
+        bail!("dropout over ranks takes a batch, (batch, …), got a scalar")
+    };
+    let mut rows = vec![0.; group.size()];
+    rows[group.rank()] = own as f64;
+    let before: f64 = group.sum(&rows)?[..group.rank()].iter().sum();
+    Ok(before as usize * row.iter().product::<usize>())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use candle_core::{DType, Device, Var};
     use ocellus_parallel::{ProcessGroup, ThreadCommunicator, synchronized};
     use ocellus_testing::{assert_close, fill};
@@ -106,17 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn ranks_draw_masks_of_their_own() -> Result<()> {
-        let mask = || {
+    fn ranks_draw_their_parts_of_the_mask_of_the_whole_batch() -> Result<()> {
+        let mask = |rows| {
             let dropout = Dropout::new(0.5, &Noise::seeded(3), "a")?;
-            let x = Tensor::ones(64, DType::F32, &Device::Cpu)?;
-            dropout.forward_t(&x, true)?.to_vec1::<f32>()
+            dropout.forward_t(&Tensor::ones((rows, 3, 3), DType::F32, &Device::Cpu)?, true)
         };
-        let ranks = ThreadCommunicator::group(2)?.into_iter().map(ProcessGroup::new);
-        let masks: Vec<_> = ranks.map(|rank| synchronized(&rank, mask)).collect::<Result<_>>()?;
-        assert_eq!(masks[0], mask()?);
-        assert_ne!(masks[0], masks[1]);
-        Ok(())
+        let ranks = ThreadCommunicator::group(3)?.into_iter().map(ProcessGroup::new);
+        let parts: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = ranks
+                .zip([3, 1, 2])
+                .map(|(rank, rows)| scope.spawn(move || synchronized(&rank, || mask(rows))))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<_>>()
+        })?;
+        assert_close(&Tensor::cat(&parts, 0)?, &mask(6)?, 0.)
     }
 
     #[test]

@@ -40,6 +40,29 @@ use crate::run::{require_float, run};
 ///
 /// If `probability` is not within 0 to 1, or `x` is of an integer type.
 pub fn dropout(x: &Tensor, probability: f64, seed: u64) -> Result<Tensor> {
+    dropout_slice(x, probability, seed, 0)
+}
+
+/// As [`dropout`] does with the elements of a larger tensor from `first` on, where `x` is a part of that:
+/// the parts of a batch that several devices have lose the elements that the whole batch would.
+///
+/// # Examples
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ocellus_ops::{dropout, dropout_slice};
+///
+/// let x = Tensor::ones((5, 7), DType::F32, &Device::Cpu)?;
+/// let whole = dropout(&x, 0.5, 3)?;
+/// let rows = dropout_slice(&x.narrow(0, 3, 2)?, 0.5, 3, 3 * 7)?;
+/// assert_eq!(rows.to_vec2::<f32>()?, whole.narrow(0, 3, 2)?.to_vec2::<f32>()?);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As of [`dropout`].
+pub fn dropout_slice(x: &Tensor, probability: f64, seed: u64, first: usize) -> Result<Tensor> {
     if !(0. ..=1.).contains(&probability) {
         bail!("dropout: the probability {probability} is not within 0 to 1")
     }
@@ -47,7 +70,7 @@ pub fn dropout(x: &Tensor, probability: f64, seed: u64) -> Result<Tensor> {
     if probability == 0. {
         return Ok(x.clone());
     }
-    let mask = Dropout::new(probability, seed);
+    let mask = Dropout::new(probability, seed, first);
     run(x, mask, |x| composed(x, &mask))
 }
 
@@ -58,13 +81,15 @@ pub(crate) struct Dropout {
     pub(crate) threshold: u64,
     /// What a kept element is multiplied by.
     pub(crate) scale: f64,
+    /// The index of the first element in all.
+    pub(crate) first: usize,
 }
 
 impl Dropout {
-    fn new(probability: f64, seed: u64) -> Self {
+    fn new(probability: f64, seed: u64, first: usize) -> Self {
         let scale = if probability < 1. { 1. / (1. - probability) } else { 0. };
         let threshold = (probability * 2f64.powi(32)).round() as u64;
-        Self { key: mix(seed.wrapping_add(GOLDEN)), threshold, scale }
+        Self { key: mix(seed.wrapping_add(GOLDEN)), threshold, scale, first }
     }
 
     /// Whether the two elements from `2 · pair` on are kept: one hash serves both.
@@ -78,9 +103,15 @@ impl Dropout {
         let factors = [T::zero(), T::from_f64(self.scale)];
         let mut y = vec![T::zero(); x.len()];
         pieces(&mut y, GRAIN, |block, y| {
-            let x = &x[block * GRAIN..];
-            for (pair, (y, x)) in y.chunks_mut(2).zip(x.chunks(2)).enumerate() {
-                let kept = self.keeps(block * (GRAIN / 2) + pair);
+            let (x, first) = (&x[block * GRAIN..], self.first + block * GRAIN);
+            // The second of a pair whose first is not there.
+            let lone = first % 2;
+            if lone == 1 {
+                y[0] = x[0] * factors[usize::from(self.keeps(first / 2)[1])];
+            }
+            let pairs = y[lone..].chunks_mut(2).zip(x[lone..].chunks(2));
+            for (pair, (y, x)) in pairs.enumerate() {
+                let kept = self.keeps(first.div_ceil(2) + pair);
                 for ((y, &x), kept) in y.iter_mut().zip(x).zip(kept) {
                     *y = x * factors[usize::from(kept)];
                 }
@@ -141,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_loses_what_the_whole_does_wherever_it_begins() -> Result<()> {
+        let x = fill(3 * GRAIN, 0.3, DType::F32)?;
+        let whole = dropout(&x, 0.4, 5)?;
+        for implementation in all() {
+            for (first, len) in [(0, 7), (1, 1), (1, GRAIN + 2), (GRAIN - 1, 5), (6, 2 * GRAIN)] {
+                let part = x.narrow(0, first, len)?;
+                let part =
+                    with_implementation(implementation, || dropout_slice(&part, 0.4, 5, first))?;
+                assert_close(&part, &whole.narrow(0, first, len)?, 0.)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn certain_dropout_gives_zeros_and_none_the_input() -> Result<()> {
         let x = Tensor::new(&[1f32, -2.], &Device::Cpu)?;
         for implementation in all() {
@@ -155,7 +201,7 @@ mod tests {
 
     #[test]
     fn neighboring_seeds_give_independent_masks() {
-        let (a, b) = (Dropout::new(0.5, 41), Dropout::new(0.5, 42));
+        let (a, b) = (Dropout::new(0.5, 41, 0), Dropout::new(0.5, 42, 0));
         let n = 50_000;
         let bits = |mask: Dropout| -> Vec<bool> { (0..n).flat_map(|i| mask.keeps(i)).collect() };
         let (a, b) = (bits(a), bits(b));

@@ -27,7 +27,7 @@
 //! | [`relu`], [`sigmoid`], [`softmax`], [`log_softmax`] | activations |
 //! | [`concat()`] | two tensors, one behind the other |
 //! | [`coupling()`], [`network_couplings`], [`leading_channels`], [`normal_log_density`] | normalizing flows: affine coupling with its log-determinant, alone or many with their networks, what those see, the density |
-//! | [`dropout`] | dropout whose mask is a function of a seed |
+//! | [`dropout`], [`dropout_slice`] | dropout whose mask is a function of a seed |
 //! | [`cross_entropy`], [`binary_cross_entropy`], [`log_cosh`] | losses of logits and errors, with a [`Reduction`] |
 //! | [`soft_overlap`], [`focal`], [`lovasz`] | what segmentation losses are made of: soft counts, hard pixels first, the Lovász extension |
 //! | [`nearest_neighbors`], [`farthest_points`], [`whiten_packed`] | searches and distances, without gradients: the nearest rows of a bank, points that cover all others, Mahalanobis distances at many places |
@@ -112,7 +112,7 @@ pub use conv::{
 pub use coupling::{Clamp, CouplingConfig, NetworkCoupling, coupling, network_couplings};
 pub use cross_entropy::{CrossEntropyConfig, cross_entropy};
 pub use device::{cuda_device, filled_tensor};
-pub use dropout::dropout;
+pub use dropout::{dropout, dropout_slice};
 pub use farthest::{FarthestPoints, farthest_points};
 pub use focal::focal;
 pub use implementation::{Implementation, with_implementation};

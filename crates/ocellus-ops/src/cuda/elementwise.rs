@@ -72,14 +72,14 @@ impl OnGpu for crate::dropout::Dropout {
     fn gpu_forward(&self, machine: &Machine, x: &Tensor) -> Result<Output> {
         let mut y = machine.output(x.shape(), x.dtype())?;
         let count = x.elem_count();
-        let grid = Grid::elements(count.div_ceil(2));
-        let (key, threshold, scale) = (self.key, self.threshold, self.scale);
+        let grid = Grid::elements(count / 2 + 1);
+        let (key, threshold, scale, first) = (self.key, self.threshold, self.scale, self.first);
         launch!(
             machine,
             kernel("dropout"),
             x.dtype(),
             grid,
-            [x, &mut y, count, key, threshold, scale]
+            [x, &mut y, count, key, threshold, scale, first]
         )?;
         Ok(y)
     }

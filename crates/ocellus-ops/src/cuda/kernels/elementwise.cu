@@ -49,10 +49,12 @@ KERNEL(dropout) {
     INDEX(n, 2);
     const u64 key = p.v[3], threshold = p.v[4];
     NUMBER(scale, 5);
-    FOR_EACH(pair, n / 2 + n % 2) {
-        u64 hash = mix(key + (u64)pair * 0x9e3779b97f4a7c15ull);
-        index_t i = 2 * pair;
-        y[i] = store(load(x[i]) * ((hash & 0xffffffffull) >= threshold ? scale : 0));
+    const u64 first = p.v[6]; // the index of x[0] in all
+    const index_t lone = (index_t)(first & 1); // x[0] is the second of a pair
+    FOR_EACH(pair, n / 2 + (n % 2 + lone + 1) / 2) {
+        u64 hash = mix(key + (first / 2 + (u64)pair) * 0x9e3779b97f4a7c15ull);
+        index_t i = 2 * pair - lone;
+        if (i >= 0) y[i] = store(load(x[i]) * ((hash & 0xffffffffull) >= threshold ? scale : 0));
         if (i + 1 < n) y[i + 1] = store(load(x[i + 1]) * ((hash >> 32) >= threshold ? scale : 0));
     }
 }
