@@ -1,11 +1,11 @@
 use candle_core::{DType, ModuleT, Result, Tensor, Var, bail};
 use candle_nn::{Init, VarBuilder};
-use ocellus_ops::{BatchStatistics, batch_norm_inference, batch_norm_inference_relu};
+use ocellus_ops::{batch_norm_inference, batch_norm_inference_relu};
 use ocellus_parallel::{ProcessGroup, current_group};
 
 use crate::BatchNorm2dConfig;
-use crate::norm_statistics::Evaluation;
-use crate::synchronized::moments;
+use crate::norm_statistics::Tracking;
+use crate::synchronized::{Seen, moments};
 
 /// Batch normalization of images.
 ///
@@ -208,7 +208,7 @@ impl BatchNorm2d {
             self.check_batch(x)?;
             let (y, statistics) =
                 ocellus_ops::batch_norm_relu(x, residual, weight, bias, self.eps)?;
-            self.track(&statistics, tracking)?;
+            self.track(Seen::new(statistics)?, tracking)?;
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());
@@ -229,7 +229,7 @@ impl BatchNorm2d {
         let half = matches!(x.dtype(), DType::F16 | DType::BF16);
         let wide = if half { x.to_dtype(DType::F32)? } else { x.clone() };
         let moments = moments(&self.name, &wide, group)?;
-        self.track(&moments.statistics, Tracking::Training)?;
+        self.track(moments.seen, Tracking::Training)?;
         let affine = |p: &Option<Tensor>| p.as_ref().map(|p| p.to_dtype(wide.dtype())).transpose();
         let affine = [affine(&self.weight)?, affine(&self.bias)?];
         normalize(&wide, &moments.mean, &moments.var, affine)?.to_dtype(x.dtype())
@@ -248,8 +248,7 @@ impl BatchNorm2d {
         Ok(())
     }
 
-    fn track(&self, statistics: &BatchStatistics, tracking: Tracking) -> Result<()> {
-        let count = statistics.count as f64;
+    fn track(&self, seen: Seen, tracking: Tracking) -> Result<()> {
         let average = |seen: f64| -> Result<f64> {
             if let Some(batches) = &self.batches {
                 batches.set(&batches.ones_like()?.affine(seen + 1., 0.)?)?;
@@ -265,41 +264,14 @@ impl BatchNorm2d {
             }
             (Tracking::Training, None, momentum) => momentum.unwrap_or(0.),
         };
-        let unbiased = (&statistics.var * (count / (count - 1.)))?;
         for (running, new) in
-            [(&self.running_mean, &statistics.mean), (&self.running_var, &unbiased)]
+            [(&self.running_mean, seen.mean), (&self.running_var, seen.unbiased_var)]
         {
             let new = (new.to_dtype(running.dtype())? * share)?;
             let kept = (running.as_detached_tensor() * (1. - share))?;
             running.set(&(kept + new)?)?;
         }
         Ok(())
-    }
-}
-
-/// What becomes of a batch's statistics, where they normalize.
-#[derive(Clone, Copy, Debug)]
-enum Tracking {
-    Nothing,
-    /// They enter the running ones by the momentum.
-    Training,
-    /// The running ones become the average over the batches.
-    Average {
-        seen: usize,
-    },
-}
-
-impl Tracking {
-    /// None where the running statistics normalize.
-    fn of(train: bool) -> Option<Self> {
-        if train {
-            return Some(Self::Training);
-        }
-        match Evaluation::current() {
-            Evaluation::Running => None,
-            Evaluation::Batch => Some(Self::Nothing),
-            Evaluation::Average { seen } => Some(Self::Average { seen }),
-        }
     }
 }
 
@@ -314,7 +286,7 @@ impl ModuleT for BatchNorm2d {
         if let Some(tracking) = Tracking::of(train) {
             self.check_batch(x)?;
             let (y, statistics) = ocellus_ops::batch_norm(x, weight, bias, self.eps)?;
-            self.track(&statistics, tracking)?;
+            self.track(Seen::new(statistics)?, tracking)?;
             return Ok(y);
         }
         let (mean, var) = (self.running_mean(), self.running_var());

@@ -54,6 +54,32 @@ impl Evaluation {
     }
 }
 
+/// What becomes of a batch's statistics, where they normalize.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tracking {
+    Nothing,
+    /// They enter the running ones by the momentum.
+    Training,
+    /// The running ones become the average over the batches.
+    Average {
+        seen: usize,
+    },
+}
+
+impl Tracking {
+    /// None where the running statistics normalize.
+    pub(crate) fn of(train: bool) -> Option<Self> {
+        if train {
+            return Some(Self::Training);
+        }
+        match Evaluation::current() {
+            Evaluation::Running => None,
+            Evaluation::Batch => Some(Self::Nothing),
+            Evaluation::Average { seen } => Some(Self::Average { seen }),
+        }
+    }
+}
+
 /// Runs `f`, in which every [`BatchNorm2d`](crate::BatchNorm2d) that this thread evaluates uses those
 /// statistics.
 ///

@@ -24,33 +24,46 @@ pub(crate) fn moments(name: &str, x: &Tensor, group: &ProcessGroup) -> Result<Mo
     let count = Tensor::new(&[own as f64], x.device())?;
     let sums = Tensor::cat(&[&sum, &(squares + (&sum * &mean)?)?, &count], 0)?;
     let all = all_reduce_sum(&sums, group)?;
-    let count = all.get(2 * channels)?.detach().to_scalar::<f64>()?;
-    if count < 2. {
+    let count = all.narrow(0, 2 * channels, 1)?.detach();
+    // Looked at only where there may be too few, for on a GPU that means to wait for it.
+    if own < 2 && count.get(0)?.to_scalar::<f64>()? < 2. {
         bail!(
-            "`{name}`: the statistics of a batch need more than one value per channel, the {} ranks have {count} \
-             together: use a larger batch or image",
+            "`{name}`: the statistics of a batch need more than one value per channel, the {} ranks have one \
+             at most: use a larger batch or image",
             group.size()
         )
     }
-    let mean = (all.narrow(0, 0, channels)? / count)?;
-    let var = ((all.narrow(0, channels, channels)? / count)? - mean.sqr()?)?;
+    let mean = all.narrow(0, 0, channels)?.broadcast_div(&count)?;
+    let var = (all.narrow(0, channels, channels)?.broadcast_div(&count)? - mean.sqr()?)?;
     // Of equal values, rounding may leave less than zero.
     let var = var.relu()?;
-    let statistics = |x: &Tensor| x.detach().to_dtype(planes.dtype());
-    let statistics =
-        BatchStatistics { mean: statistics(&mean)?, var: statistics(&var)?, count: count as usize };
-    Ok(Moments {
-        mean: mean.to_dtype(planes.dtype())?,
-        var: var.to_dtype(planes.dtype())?,
-        statistics,
-    })
+    let unbiased = var.detach().broadcast_mul(&(&count / (&count - 1.)?)?)?;
+    let seen = Seen {
+        mean: mean.detach().to_dtype(planes.dtype())?,
+        unbiased_var: unbiased.to_dtype(planes.dtype())?,
+    };
+    Ok(Moments { mean: mean.to_dtype(planes.dtype())?, var: var.to_dtype(planes.dtype())?, seen })
 }
 
 pub(crate) struct Moments {
     pub(crate) mean: Tensor,
     pub(crate) var: Tensor,
-    /// The same without gradients, for the running ones.
-    pub(crate) statistics: BatchStatistics,
+    /// For the running statistics.
+    pub(crate) seen: Seen,
+}
+
+/// What the running statistics take in of a batch, without gradients.
+pub(crate) struct Seen {
+    pub(crate) mean: Tensor,
+    pub(crate) unbiased_var: Tensor,
+}
+
+impl Seen {
+    pub(crate) fn new(batch: BatchStatistics) -> Result<Self> {
+        let BatchStatistics { mean, var, count, .. } = batch;
+        let count = count as f64;
+        Ok(Self { mean, unbiased_var: (var * (count / (count - 1.)))? })
+    }
 }
 
 /// The sum of each channel in f64; rows in the type of the tensor.
@@ -166,9 +179,9 @@ mod tests {
         let ranks = ThreadCommunicator::group(2)?;
         let statistics = |group: &ProcessGroup, value: f64| -> Result<(f64, f64)> {
             let x = Tensor::new(&[[[[value]]]], &Device::Cpu)?;
-            let statistics = moments("bn", &x, group)?.statistics;
-            assert_eq!(statistics.count, 2);
-            Ok((statistics.mean.to_vec1()?[0], statistics.var.to_vec1()?[0]))
+            let moments = moments("bn", &x, group)?;
+            assert_eq!(moments.seen.unbiased_var.to_vec1::<f64>()?, [2.]);
+            Ok((moments.mean.to_vec1()?[0], moments.var.to_vec1()?[0]))
         };
         thread::scope(|scope| {
             let threads: Vec<_> = ranks
