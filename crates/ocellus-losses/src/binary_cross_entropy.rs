@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor};
 use ocellus_ops::Reduction;
 
-use crate::{Activation, Loss, target::dense_target};
+use crate::{Activation, Loss, target::with_dense_target};
 
 /// Sigmoid cross-entropy, each logit a yes or no of its own.
 ///
@@ -46,9 +46,9 @@ impl BinaryCrossEntropy {
 
 impl Loss for BinaryCrossEntropy {
     fn forward(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let target = dense_target(logits, target, Activation::Sigmoid)?;
+        let (logits, target) = with_dense_target(logits, target, Activation::Sigmoid)?;
         ocellus_ops::binary_cross_entropy(
-            logits,
+            &logits,
             &target,
             self.pos_weight.as_ref(),
             Reduction::Mean,

@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use crate::{Activation, ClassReduction, Loss, target::dense_target};
+use crate::{Activation, ClassReduction, Loss, target::with_dense_target};
 
 /// A measure of the error between activated logits and target; [`LogCosh`](crate::LogCosh) and
 /// [`MeanSquared`](crate::MeanSquared) are two.
@@ -87,8 +87,8 @@ impl<M: Measure> ErrorLoss<M> {
 
 impl<M: Measure> Loss for ErrorLoss<M> {
     fn forward(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let target = dense_target(logits, target, self.activation)?;
-        let error = (self.activation.apply(logits)? - target)?;
+        let (logits, target) = with_dense_target(logits, target, self.activation)?;
+        let error = (self.activation.apply(&logits)? - target)?;
         self.classes.reduce(&self.measure.of(&error)?)
     }
 }

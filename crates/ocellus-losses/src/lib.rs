@@ -36,6 +36,9 @@
 //!
 //! Every loss takes **logits**, never probabilities, stays finite at ±10⁴ and has exact gradients.
 //!
+//! A target that is no class is an error where targets are on the CPU. On a GPU they are not looked at, since
+//! that would mean to wait for it in every step: the loss is NaN then.
+//!
 //! # Features
 //!
 //! `accelerate`, `cuda`, `cudnn`, `metal` and `mkl` are candle's.

@@ -2,13 +2,13 @@
 
 use candle_core::{Result, Tensor, Var};
 
-use crate::BatchStatistics;
 use crate::conv::{ConvOp, Geometry as ConvGeometry};
 use crate::coupling::Geometry;
 use crate::cpu::UnaryKernel;
 use crate::farthest::FarthestPoints;
 use crate::neighbors::Neighbors;
 use crate::whiten::Whitened;
+use crate::{BatchStatistics, CrossEntropyConfig};
 
 /// What runs kernels on a GPU: nothing.
 #[derive(Clone, Debug)]
@@ -28,6 +28,15 @@ impl<K> OnGpu for K {}
 
 pub(crate) fn apply<K: UnaryKernel>(machine: Machine, _: &Tensor, _: K) -> Result<Tensor> {
     match machine {}
+}
+
+pub(crate) fn cross_entropy(
+    machine: &Machine,
+    _: &Tensor,
+    _: &Tensor,
+    _: &CrossEntropyConfig,
+) -> Result<Tensor> {
+    match *machine {}
 }
 
 pub(crate) fn concat(machine: Machine, _: &Tensor, _: &Tensor, _: usize) -> Result<Tensor> {

@@ -13,10 +13,13 @@ pub(super) fn class_weights(
     if weights.dims() != [classes] {
         bail!("class weights {:?} for {classes} classes: give one weight a class", weights.dims())
     }
-    let values = weights.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let valid = values.iter().all(|w| *w >= 0. && w.is_finite());
-    if !valid || values.iter().sum::<f64>() == 0. {
-        bail!("class weights {values:?}: give numbers of 0 or more, not all 0")
+    // On a GPU they are not looked at: that would mean to wait for it.
+    if weights.device().is_cpu() {
+        let values = weights.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let valid = values.iter().all(|w| *w >= 0. && w.is_finite());
+        if !valid || values.iter().sum::<f64>() == 0. {
+            bail!("class weights {values:?}: give numbers of 0 or more, not all 0")
+        }
     }
     let weights = weights.detach().to_device(like.device())?.to_dtype(like.dtype())?;
     weights.reshape((1, classes))

@@ -150,7 +150,9 @@ impl Loss for Focal {
             Activation::Identity => bail!("a focal loss needs probabilities: softmax or sigmoid"),
         };
         let total = weights.sum_all()?;
-        if total.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()? == 0. {
+        // Of nothing a GPU gives NaN: nobody waits for it to look.
+        let on_cpu = total.device().is_cpu();
+        if on_cpu && total.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()? == 0. {
             bail!("no pixel is left for a mean: all are ignored or of a class of weight 0")
         }
         (losses * weights)?.sum_all()? / total

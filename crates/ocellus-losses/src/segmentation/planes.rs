@@ -1,6 +1,6 @@
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::{Activation, target::dense_target};
+use crate::{Activation, target::with_dense_target};
 
 /// Logits and targets as planes, `(batch, classes, pixels)`.
 pub(super) struct Planes {
@@ -12,7 +12,7 @@ pub(super) struct Planes {
 impl Planes {
     /// # Errors
     ///
-    /// If the shapes do not fit, a target is no class, or all are ignored.
+    /// If the shapes do not fit; where the target is not on a GPU, if one is no class or all are ignored.
     pub(super) fn new(
         logits: &Tensor,
         target: &Tensor,
@@ -22,15 +22,15 @@ impl Planes {
         if logits.elem_count() == 0 {
             bail!("empty logits {:?}: a loss needs one pixel at least", logits.dims())
         }
-        let dense = match ignore_index {
-            None => dense_target(logits, target, activation)?,
+        let (logits, dense) = match ignore_index {
+            None => with_dense_target(logits, target, activation)?,
             Some(_) if target.dtype().is_float() => bail!(
                 "an ignore index is for targets that are class indices, not {:?}: give u8, u32 or i64",
                 target.dtype()
             ),
             Some(index) => without_ignored(logits, target, activation, index)?,
         };
-        Ok(Self { logits: planes(logits)?, target: planes(&dense)? })
+        Ok(Self { logits: planes(&logits)?, target: planes(&dense)? })
     }
 
     /// Ones where the pixel counts, zeros where it is ignored.
@@ -53,26 +53,26 @@ fn planes(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The dense target with −1 at the ignored pixels.
+/// The logits, and the dense target with −1 at the ignored pixels.
 fn without_ignored(
     logits: &Tensor,
     target: &Tensor,
     activation: Activation,
     ignored: i64,
-) -> Result<Tensor> {
+) -> Result<(Tensor, Tensor)> {
     let target = target.to_dtype(DType::I64)?;
     let counts = target.ne(ignored)?;
-    if counts.flatten_all()?.max(0)?.to_scalar::<u8>()? == 0 {
+    if target.device().is_cpu() && counts.flatten_all()?.max(0)?.to_scalar::<u8>()? == 0 {
         bail!(
             "all {} targets have the ignored index {ignored}: skip such a batch",
             target.elem_count()
         )
     }
     let clean = counts.where_cond(&target, &target.zeros_like()?)?;
-    let dense = dense_target(logits, &clean, activation)?;
+    let (logits, dense) = with_dense_target(logits, &clean, activation)?;
     let counts = if target.rank() < logits.rank() { counts.unsqueeze(1)? } else { counts };
     let counts = counts.broadcast_as(dense.shape())?.contiguous()?;
-    counts.where_cond(&dense, &dense.ones_like()?.neg()?)
+    Ok((logits, counts.where_cond(&dense, &dense.ones_like()?.neg()?)?))
 }
 
 #[cfg(test)]

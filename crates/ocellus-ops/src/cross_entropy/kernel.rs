@@ -25,9 +25,6 @@ pub(crate) struct CrossEntropy {
     pub(crate) reduction: Reduction,
     pub(crate) divisor: f64,
     pub(crate) dim: usize,
-    /// Targets and weights on a GPU.
-    #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
-    pub(crate) on_device: std::sync::OnceLock<[candle_core::Tensor; 3]>,
 }
 
 impl CrossEntropy {
@@ -46,8 +43,6 @@ impl CrossEntropy {
             reduction,
             divisor,
             dim,
-            #[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
-            on_device: std::sync::OnceLock::new(),
         }
     }
 
@@ -108,6 +103,10 @@ impl CrossEntropy {
         }
     }
 }
+
+/// That of GPUs takes the target as it is, and does not look at it first.
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+impl crate::cuda::OnGpu for CrossEntropy {}
 
 impl UnaryKernel for CrossEntropy {
     const NAME: &'static str = "cross_entropy";

@@ -3,10 +3,12 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::CrossEntropyConfig;
 use super::composed::composed;
 use super::kernel::CrossEntropy;
-use super::target::Target;
+use super::target::{Target, check_form};
 use crate::Reduction;
 use crate::axis::Axis;
 use crate::cpu::widened;
+use crate::cuda;
+use crate::implementation::{Code, code};
 use crate::run::{require_float, run};
 
 /// Cross-entropy of a softmax over classes, from logits.
@@ -49,6 +51,9 @@ use crate::run::{require_float, run};
 /// is not within 0 to 1; if there is one weight too many or too few; and for a mean if all targets
 /// are ignored or weigh nothing.
 ///
+/// Class indices on a GPU are not looked at, for that would mean to wait for it: one that is no class
+/// gives NaN there, in the loss and in the gradient of its position, and so does the mean of nothing.
+///
 /// # Deviations
 ///
 /// PyTorch returns NaN for the mean of nothing, ignores the index −100 by default, and accepts an
@@ -66,21 +71,33 @@ pub fn cross_entropy(
 /// Cross-entropy in f32 or f64.
 fn single(logits: &Tensor, target: &Tensor, config: &CrossEntropyConfig) -> Result<Tensor> {
     let classes = check(logits, config)?;
+    check_form(logits, target, config.dim, config.ignore_index)?;
+    let tracked = |x: &Tensor| x.track_op();
+    // The kernels have no gradients for targets and weights: the composition has.
+    let compose = (tracked(target) && target.dtype().is_float())
+        || config.class_weights.as_ref().is_some_and(tracked);
+    let machine = match code("cross_entropy", logits)? {
+        Code::Gpu(machine) if !compose => Some(machine),
+        _ => None,
+    };
+    // To look at what is on a GPU is to wait until it has done all that it was given.
+    if let (Some(machine), false) = (&machine, target.device().is_cpu()) {
+        return cuda::cross_entropy(machine, logits, target, config);
+    }
     let weights = match &config.class_weights {
         Some(weights) => weights.to_dtype(DType::F64)?.to_vec1::<f64>()?,
         None => vec![1.; classes],
     };
-    let tracked = |x: &Tensor| x.track_op();
-    // The kernel has no gradients for targets and weights: the composition has.
-    let compose = (tracked(target) && target.dtype().is_float())
-        || config.class_weights.as_ref().is_some_and(tracked);
-    let target = Target::new(logits, target, config.dim, config.ignore_index)?;
-    let divisor = divisor(&target, &weights, logits, config)?;
-    if compose {
-        return composed(logits, &target, config);
+    let seen = Target::new(logits, target, config.dim, config.ignore_index)?;
+    let divisor = divisor(&seen, &weights, logits, config)?;
+    match &machine {
+        Some(machine) => cuda::cross_entropy(machine, logits, target, config),
+        None if compose => composed(logits, &seen, config),
+        None => {
+            let kernel = CrossEntropy::new(seen.clone(), weights, divisor, config);
+            run(logits, kernel, |x| composed(x, &seen, config))
+        }
     }
-    let kernel = CrossEntropy::new(target.clone(), weights, divisor, config);
-    run(logits, kernel, |x| composed(x, &target, config))
 }
 
 /// The number of classes, if the settings fit the logits.

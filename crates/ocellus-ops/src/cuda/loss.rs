@@ -10,7 +10,7 @@ use crate::Reduction;
 use crate::binary_cross_entropy::BinaryCrossEntropy;
 use crate::soft_overlap::SoftOverlapSums;
 
-fn kernel(name: &'static str) -> Kernel {
+pub(super) fn kernel(name: &'static str) -> Kernel {
     Kernel::of(Family::Loss, name)
 }
 
@@ -23,19 +23,34 @@ pub(super) fn reduced(
     reduction: Reduction,
     divisor: f64,
 ) -> Result<Output> {
+    if reduction == Reduction::None {
+        return each(machine, losses, (shape, dtype));
+    }
+    add_parts(machine, parts(machine, losses, dtype)?, (().into(), dtype), 1. / divisor)
+}
+
+/// Losses in double precision, in that shape and type.
+pub(super) fn each(
+    machine: &Machine,
+    losses: Output,
+    (shape, dtype): (Shape, DType),
+) -> Result<Output> {
     let losses = losses.tensor();
     let count = losses.elem_count();
-    if reduction == Reduction::None {
-        let mut each = machine.output(shape, dtype)?;
-        let grid = Grid::elements(count);
-        launch!(machine, kernel("narrow"), dtype, grid, [&losses, &mut each, count])?;
-        return Ok(each);
-    }
-    let pieces = pieces(count, 1);
+    let mut each = machine.output(shape, dtype)?;
+    let grid = Grid::elements(count);
+    launch!(machine, kernel("narrow"), dtype, grid, [&losses, &mut each, count])?;
+    Ok(each)
+}
+
+/// The sums of the pieces of numbers in double precision.
+pub(super) fn parts(machine: &Machine, x: Output, dtype: DType) -> Result<Output> {
+    let x = x.tensor();
+    let (count, pieces) = (x.elem_count(), pieces(x.elem_count(), 1));
     let mut parts = machine.output(pieces, DType::F64)?;
     let grid = Grid::blocks(pieces);
-    launch!(machine, kernel("sum_part"), dtype, grid, [&losses, &mut parts, count, pieces])?;
-    add_parts(machine, parts, (().into(), dtype), 1. / divisor)
+    launch!(machine, kernel("sum_part"), dtype, grid, [&x, &mut parts, count, pieces])?;
+    Ok(parts)
 }
 
 /// Sums of as many parts each as there are for an element of the shape, times a factor.

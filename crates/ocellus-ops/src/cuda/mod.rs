@@ -6,6 +6,7 @@
 #[cfg(any(feature = "cuda", test))]
 mod buffers;
 mod conv;
+mod cross_entropy;
 #[cfg(feature = "cuda")]
 mod device;
 mod elementwise;
@@ -43,6 +44,7 @@ mod upload;
 mod whiten;
 
 pub(crate) use conv::{convolution, convolves};
+pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use elementwise::{concat, leading_channels};
 pub(crate) use farthest::farthest_points;
 pub(crate) use flow::coupling;

@@ -58,6 +58,19 @@ COOPERATIVE(sum_part) {
     if (threadIdx.x == 0) parts[(index_t)blockIdx.x] = sum;
 }
 
+// The sum of the parts over a divisor that the GPU alone may know.
+COOPERATIVE(mean_of_parts) {
+    SHARED double slots[BLOCK];
+    INPUT(double, parts, 0);
+    INPUT(double, divisor, 1);
+    OUTPUT(real, mean, 2);
+    INDEX(pieces, 3);
+    double sum = 0;
+    for (index_t i = (index_t)threadIdx.x; i < pieces; i += (index_t)blockDim.x) sum += parts[i];
+    BLOCK_SUM(sum, slots);
+    if (threadIdx.x == 0) mean[0] = store((acc)(sum / divisor[0]));
+}
+
 // Of each piece of each row the sums of min(p, y), p and y, where y is not negative.
 COOPERATIVE(overlap_part) {
     SHARED double slots[BLOCK];

@@ -86,6 +86,29 @@ COOPERATIVE(softmax_backward) {
 }
 
 #define IGNORED 0xffffffffu
+#define STRAY 0xfffffffeu // neither a class nor ignored
+#define NOT_A_NUMBER number_of(0x7ff8000000000000ull)
+
+// Targets of u8, u32 or i64 as indices, and the weight that each has in a mean.
+KERNEL(class_indices) {
+    INPUT(u8, target, 0);
+    INPUT(double, weights, 1);
+    OUTPUT(u32, indices, 2);
+    OUTPUT(double, taken, 3);
+    INDEX(n, 4);
+    INDEX(bytes, 5); // of a target
+    INDEX(classes, 6);
+    INDEX(ignores, 7);
+    const i64 ignored = (i64)p.v[8];
+    FOR_EACH(i, n) {
+        i64 value = bytes == 1   ? (i64)target[i]
+                    : bytes == 4 ? (i64)((const u32 *)target)[i]
+                                 : ((const i64 *)target)[i];
+        int skipped = ignores && value == ignored, is_class = value >= 0 && value < (i64)classes;
+        indices[i] = skipped ? IGNORED : is_class ? (u32)value : STRAY;
+        taken[i] = skipped ? 0 : is_class ? weights[value] : NOT_A_NUMBER;
+    }
+}
 
 // The target of a class, smoothed, times its weight.
 DEVICE double weighted(
@@ -96,6 +119,7 @@ DEVICE double weighted(
         target = (double)load(probabilities[element]) * kept;
     } else {
         if (indices[position] == IGNORED) return 0;
+        if (indices[position] == STRAY) return NOT_A_NUMBER;
         target = indices[position] == (u32)c ? kept : 0;
     }
     return weights[c] * (target + spread);
@@ -156,7 +180,7 @@ COOPERATIVE(cross_entropy_backward) {
     DOUBLE(kept, 12);
     DOUBLE(spread, 13);
     INDEX(each, 14); // a gradient for each position, not one for all
-    DOUBLE(divisor, 15);
+    INPUT(double, divisor, 15);
     LANES
     FOR_EACH_POSITION(positions) {
         POSITION
@@ -165,7 +189,7 @@ COOPERATIVE(cross_entropy_backward) {
         FOR_EACH_CLASS(c) { mass += WEIGHTED(c); }
         GROUP_SUM(mass, slots, lanes);
         if (there) {
-            const double scale = (double)load(gradient[each ? position : 0]) / divisor;
+            const double scale = (double)load(gradient[each ? position : 0]) / divisor[0];
             const acc factor = mass == 0 ? 0 : (acc)(scale * mass / total);
             FOR_EACH_CLASS(c) {
                 index_t i = at + c * inner.by;
