@@ -8,6 +8,7 @@ use crate::{
     common::{common_settings::CommonSettings, training_settings::TrainingSettings},
     image_settings::ImageSettings,
     method::Method,
+    parallel::ParallelSettings,
 };
 
 /// Tells kinds of blood cells apart: the small network of Kumar et al. (2020), the classical methods
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) common: CommonSettings,
     #[command(flatten)]
     pub(crate) training: TrainingSettings,
+    #[command(flatten)]
+    pub(crate) parallel: ParallelSettings,
     #[command(flatten)]
     pub(crate) images: ImageSettings,
     /// Images: ALL-IDB, SN-AM, C-NMC, BCCD, Taleqani's B-ALL, `SegPC`, BUSI, or a folder a class.

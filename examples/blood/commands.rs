@@ -71,6 +71,9 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
         bail!("models of VGG's vectors are compared only: train with --features classical")
     }
     let run = Run::open(settings, "blood-train")?;
+    if !(method.is_network() || run.group.is_alone()) {
+        bail!("{} is trained by one process: several train networks", method.name())
+    }
     let file = saved::file(&run.out, method);
     settings.training.require_new(&file)?;
     let split = run.holdout().with_context(|| run.cells.unsplit())?;
@@ -85,6 +88,9 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
     };
     let probabilities = if method.is_network() {
         let trained = fitting::fit(&run, method, &split, method.name())?;
+        if run.group.rank() > 0 {
+            return Ok(()); // Of several processes one keeps and tells what they have.
+        }
         trained.network.params.save(&file, &Default::default())?;
         card.pixels = trained.network.pixels().cloned();
         trained.probabilities(&split.test)?

@@ -5,8 +5,8 @@ use ocellus::{
     candle::Tensor,
     metrics::auroc,
     train::{
-        Adam, AdamConfig, Cosine, EpochRecord, FitConfig, Learner, Monitor, Per, Schedule,
-        StepContext, Validation, fit as train,
+        Adam, AdamConfig, BatchLoss, Cosine, EpochRecord, FitConfig, Learner, Monitor, Per,
+        Schedule, StepContext, Validation, fit as train,
     },
 };
 use rand::{SeedableRng, seq::SliceRandom};
@@ -18,6 +18,7 @@ use crate::{
     method::Method,
     network::Network,
     run::{Run, Split},
+    shares,
 };
 
 /// Images that are evaluated at a time.
@@ -36,6 +37,7 @@ pub(crate) struct Trained {
 pub(crate) fn fit(run: &Run, method: Method, split: &Split, label: &str) -> Result<Trained> {
     let (network, input) = input::prepare(run, method, &split.train)?;
     let (protocol, seed) = (run.protocol(method), run.settings.common.seed);
+    shares::check(&run.group, split.train.len(), protocol.batch_size)?;
     let epochs = run.settings.common.epochs.unwrap_or(protocol.epochs(split.train.len()));
     let steps = epochs * split.train.len().div_ceil(protocol.batch_size);
     let config = AdamConfig::new(protocol.learning_rate);
@@ -48,17 +50,22 @@ pub(crate) fn fit(run: &Run, method: Method, split: &Split, label: &str) -> Resu
         .with_seed(seed)
         .with_monitor(Monitor::validation_loss())
         .with_restore_best(true)
+        .with_group(run.group.clone())
         .with_precision(run.settings.training.precision);
-    let mut bar = TrainingBar::new(steps, label, "auroc", run.settings.training.verbose);
+    // Of several processes one speaks.
+    let verbose = run.settings.training.verbose && run.group.rank() == 0;
+    let mut bar = TrainingBar::new(steps, label, "auroc", verbose);
     let loss = network.loss();
     let report = train(
         &config,
         Learner { params: &network.params, optimizer: &mut optimizer, schedule: schedule.as_mut() },
         |epoch| Ok(order(&split.train, seed, epoch, protocol.batch_size).into_iter().map(Ok)),
         |batch: &Vec<usize>, context: &StepContext| {
+            let batch = &batch[shares::part(&run.group, batch.len())];
             network.noise().at(context.step as u64);
             let logits = input.training(&network, batch, context)?;
-            Ok(loss.forward(&logits, &labels(run, batch)?)?)
+            let loss = loss.forward(&logits, &labels(run, batch)?)?;
+            Ok(BatchLoss::new(loss, batch.len() as f64))
         },
         |_| Ok(Some(validation(run, (&network, &input), &split.validation)?)),
         &mut bar,
@@ -80,22 +87,27 @@ fn labels(run: &Run, samples: &[usize]) -> Result<Tensor> {
     Ok(Tensor::new(labels, &run.device)?)
 }
 
-/// Loss and AUROC of the images that choose the epoch.
+/// Loss and AUROC of the images that choose the epoch; of several processes, each looks at its part.
 fn validation(
     run: &Run,
     (network, input): (&Network, &Input),
     samples: &[usize],
 ) -> Result<Validation> {
     let positive = run.positive().0;
-    let (mut total, mut scores) = (0., Vec::new());
-    for chunk in samples.chunks(CHUNK) {
+    let (mut total, mut scores) = (0., vec![0.; samples.len()]);
+    let own = shares::part(&run.group, samples.len());
+    let places = own.clone().step_by(CHUNK);
+    for (from, chunk) in places.zip(samples[own].chunks(CHUNK)) {
         let logits = input.evaluation(network, chunk)?;
         let loss = network.loss().forward(&logits, &labels(run, chunk)?)?;
         total += f64::from(loss.to_scalar::<f32>()?) * chunk.len() as f64;
-        scores.extend(network.probabilities(&logits)?.into_iter().map(|p| p[positive]));
+        let probabilities = network.probabilities(&logits)?;
+        scores[from..].iter_mut().zip(probabilities).for_each(|(score, p)| *score = p[positive]);
     }
+    let sums = run.group.sum(&[&[total], &scores[..]].concat())?;
+    let (total, scores) = (sums[0], &sums[1..]);
     let truth: Vec<bool> = samples.iter().map(|&i| run.cells.labels[i] == positive).collect();
-    let area = auroc(&truth, &scores).context("the AUROC of the inner validation images")?;
+    let area = auroc(&truth, scores).context("the AUROC of the inner validation images")?;
     Ok(Validation::new(total / samples.len() as f64).with_metric("auroc", area))
 }
 

@@ -27,10 +27,14 @@ mod layout;
 mod leakage;
 mod method;
 mod network;
+#[path = "../common/parallel.rs"]
+mod parallel;
 mod preparation;
 mod report;
 mod run;
 mod saved;
+#[path = "../common/shares.rs"]
+mod shares;
 mod sources;
 mod views;
 
@@ -46,8 +50,12 @@ use ocellus::ops::{CachingAllocator, tune_threads};
 static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 fn main() -> ExitCode {
-    tune_threads();
     let Cli { command, settings } = Cli::parse();
+    let trains = matches!(command, Some(Command::Train));
+    if let Some(code) = settings.parallel.launch(trains) {
+        return code;
+    }
+    tune_threads();
     let outcome = match command {
         None => commands::table_2(&settings, "blood"),
         Some(Command::Table2) => commands::table_2(&settings, "blood-table2"),

@@ -10,13 +10,13 @@ use ocellus::{
     blood::{DcnnConfig, Protocol},
     candle::{Device, Tensor},
     data::{Fractions, Splitter},
+    parallel::ProcessGroup,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     cells::{self, Cells},
     cli::{FeatureChoice, NetworkChoice, Settings},
-    common::device::device,
     method::Method,
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Run {
     /// Pixels that are chosen by chi² before the network.
     pub(crate) pixels: Option<usize>,
     pub(crate) device: Device,
+    /// The processes that train together.
+    pub(crate) group: ProcessGroup,
     pub(crate) out: PathBuf,
     /// What frozen layers say of the images, once it is known.
     frozen: OnceCell<Tensor>,
@@ -63,7 +65,7 @@ impl Run {
     }
 
     pub(crate) fn of_folders(settings: &Settings, data: &[PathBuf], out: &Path) -> Result<Self> {
-        let device = device(&settings.training.device)?;
+        let (device, group) = settings.parallel.meet(&settings.training.device)?;
         let (dcnn, protocol) = network(settings);
         let vgg = match settings.weights {
             Some(_) => Protocol::transfer(),
@@ -85,6 +87,7 @@ impl Run {
             vgg,
             pixels,
             device,
+            group,
             out,
             frozen: OnceCell::new(),
         })

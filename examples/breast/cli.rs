@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::common::{common_settings::CommonSettings, training_settings::TrainingSettings};
+use crate::{
+    common::{common_settings::CommonSettings, training_settings::TrainingSettings},
+    parallel::ParallelSettings,
+};
 
 /// Classifies breast lesions in ultrasound images: attention-gated VGG16 with the loss ensemble of
 /// Kalafi et al. (2021), its siblings, training, evaluation, prediction and attention maps.
@@ -55,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) common: CommonSettings,
     #[command(flatten)]
     pub(crate) training: TrainingSettings,
+    #[command(flatten)]
+    pub(crate) parallel: ParallelSettings,
     /// Images: a BUSI or Dataset B folder, a folder a class, or a CSV file. Synthetic where absent.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

@@ -87,6 +87,9 @@ pub(crate) fn train(settings: &Settings) -> Result<()> {
         label: row.title(),
     };
     let fitted = fitting::fit(&run, &run.card, &run.protocol, &split, &place)?;
+    if run.group.rank() > 0 {
+        return Ok(()); // Of several processes one keeps and tells what they have.
+    }
     weights::save(&fitted.card, &fitted.params, &file)?;
     let result = fitting::result(&run, fitted, &split)?;
     let parameters = run.parameter_count(&run.card)?;

@@ -11,9 +11,9 @@ use ocellus::{
     ops::softmax,
     params::{GroupRule, ParamStore},
     train::{
-        Adam, AdamConfig, Clip, Cosine, EpochRecord, FitConfig, KerasDecay, Learner, Monitor,
-        Optimizer, Per, Resume, RmsProp, RmsPropConfig, Schedule, StepContext, Validation, WarmUp,
-        fit as train,
+        Adam, AdamConfig, BatchLoss, Clip, Cosine, EpochRecord, FitConfig, KerasDecay, Learner,
+        Monitor, Optimizer, Per, Resume, RmsProp, RmsPropConfig, Schedule, StepContext, Validation,
+        WarmUp, fit as train,
     },
 };
 use rand::{SeedableRng, seq::SliceRandom};
@@ -27,6 +27,7 @@ use crate::{
     maps::{self, Look, certainty},
     run::Run,
     setup::{self, Card},
+    shares,
     views::mix,
 };
 
@@ -66,6 +67,7 @@ pub(crate) fn fit(
     place: &Place,
 ) -> Result<Fitted> {
     let started = Instant::now();
+    shares::check(&run.group, split.train.len(), protocol.batch_size)?;
     let (model, params) = setup::build(card, run.settings.weights.as_deref(), &run.device)?;
     let batches = split.train.len().div_ceil(protocol.batch_size);
     let (mut optimizer, mut schedule) = learner(&params, protocol, batches * protocol.epochs)?;
@@ -73,6 +75,7 @@ pub(crate) fn fit(
         .with_seed(card.seed)
         .with_monitor(Monitor::maximize("auroc"))
         .with_restore_best(true)
+        .with_group(run.group.clone())
         .with_precision(run.settings.training.precision)
         .with_folder(&place.folder)
         .with_resume(if place.resume { Resume::IfPresent } else { Resume::Never })
@@ -84,7 +87,8 @@ pub(crate) fn fit(
         batches * protocol.epochs,
         &place.label,
         "auroc",
-        run.settings.training.verbose,
+        // Of several processes one speaks.
+        run.settings.training.verbose && run.group.rank() == 0,
     );
     let report = train(
         &config,
@@ -186,12 +190,14 @@ fn loss(
     protocol: &Protocol,
     batch: &[usize],
     context: &StepContext,
-) -> Result<Tensor> {
+) -> Result<BatchLoss> {
+    let batch = &batch[shares::part(&run.group, batch.len())];
     model.noise().at(context.step as u64);
     let x = run.views.training(model, batch, context.epoch)?;
     let network = |x: &Tensor| model.forward_from(x, run.views.layers_done(), true);
     let logits = context.precision.forward(&x, network)?;
-    Ok(protocol.objective.forward(&logits, &labels(run, batch)?)?)
+    let loss = protocol.objective.forward(&logits, &labels(run, batch)?)?;
+    Ok(BatchLoss::new(loss, batch.len() as f64))
 }
 
 fn labels(run: &Run, samples: &[usize]) -> Result<Tensor> {
@@ -199,7 +205,7 @@ fn labels(run: &Run, samples: &[usize]) -> Result<Tensor> {
     Ok(Tensor::new(labels, &run.device)?)
 }
 
-/// Loss and AUROC on the images that choose the epoch.
+/// Loss and AUROC on the images that choose the epoch; of several processes, each looks at its share.
 fn validation(
     run: &Run,
     model: &Classifier,
@@ -207,18 +213,22 @@ fn validation(
     card: &Card,
     samples: &[usize],
 ) -> Result<Validation> {
-    let (mut total, mut scores) = (0., Vec::new());
-    for chunk in samples.chunks(CHUNK) {
+    let (mut total, mut scores) = (0., vec![0.; samples.len()]);
+    let own = shares::part(&run.group, samples.len());
+    let places = own.clone().step_by(CHUNK);
+    for (from, chunk) in places.zip(samples[own].chunks(CHUNK)) {
         let x = run.views.evaluation(model, chunk, false)?.remove(0);
         let logits = model.forward_from(&x, run.views.layers_done(), false)?;
         let loss = protocol.objective.forward(&logits, &labels(run, chunk)?)?;
         total += f64::from(loss.to_scalar::<f32>()?) * chunk.len() as f64;
-        for row in softmax(&logits, 1)?.to_vec2::<f32>()? {
-            scores.push(f64::from(row[card.positive]));
+        for (score, row) in scores[from..].iter_mut().zip(softmax(&logits, 1)?.to_vec2::<f32>()?) {
+            *score = f64::from(row[card.positive]);
         }
     }
+    let sums = run.group.sum(&[&[total], &scores[..]].concat())?;
+    let (total, scores) = (sums[0], &sums[1..]);
     let truth: Vec<bool> = samples.iter().map(|&i| run.data.labels[i] == card.positive).collect();
-    let area = auroc(&truth, &scores).context("the AUROC of the inner validation images")?;
+    let area = auroc(&truth, scores).context("the AUROC of the inner validation images")?;
     Ok(Validation::new(total / samples.len() as f64).with_metric("auroc", area))
 }
 

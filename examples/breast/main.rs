@@ -18,10 +18,14 @@ mod image_files;
 mod loading;
 mod localization;
 mod maps;
+#[path = "../common/parallel.rs"]
+mod parallel;
 mod predict;
 mod report;
 mod run;
 mod setup;
+#[path = "../common/shares.rs"]
+mod shares;
 mod views;
 
 use std::process::ExitCode;
@@ -36,8 +40,12 @@ use ocellus::ops::{CachingAllocator, tune_threads};
 static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 fn main() -> ExitCode {
-    tune_threads();
     let Cli { command, settings } = Cli::parse();
+    let trains = matches!(command, Some(Command::Train));
+    if let Some(code) = settings.parallel.launch(trains) {
+        return code;
+    }
+    tune_threads();
     let outcome = match command {
         None => commands::demo(&settings),
         Some(Command::Table1 { rows }) => commands::table_1(&settings, &rows),

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use ocellus::{breast::Protocol, candle::Device, data::Augment};
+use ocellus::{breast::Protocol, candle::Device, data::Augment, parallel::ProcessGroup};
 
 use crate::{
     cli::Settings,
-    common::device::device,
     dataset::{self, Dataset},
     setup::{self, Card},
     views::Views,
@@ -21,13 +20,15 @@ pub(crate) struct Run {
     pub(crate) card: Card,
     pub(crate) protocol: Protocol,
     pub(crate) device: Device,
+    /// The processes that train together.
+    pub(crate) group: ProcessGroup,
     pub(crate) out: PathBuf,
 }
 
 impl Run {
     /// Opens the data and, where layers are frozen, computes their features once.
     pub(crate) fn open(settings: &Settings, name: &str) -> Result<Self> {
-        let device = device(&settings.training.device)?;
+        let (device, group) = settings.parallel.meet(&settings.training.device)?;
         let mut card = Card::new(settings, &two_classes())?;
         let mut data = dataset::open(settings, card.image_size)?;
         card = Card::new(settings, &data.classes)?;
@@ -42,7 +43,7 @@ impl Run {
             let limit = settings.cache_mib << 20;
             views.keep_features(&model, card.frozen_layers, settings.views, limit)?;
         }
-        Ok(Self { settings: settings.clone(), data, views, card, protocol, device, out })
+        Ok(Self { settings: settings.clone(), data, views, card, protocol, device, group, out })
     }
 
     /// All images of `--data`, seen through a saved network's settings.
@@ -64,6 +65,7 @@ impl Run {
             out: settings.common.out_folder("breast-evaluation", &["folds"])?,
             data,
             device,
+            group: ProcessGroup::default(),
         })
     }
 

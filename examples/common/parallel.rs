@@ -9,7 +9,7 @@ use ocellus::{
     parallel::{Launch, ProcessGroup, Ranks, TcpConfig, connect, end_with_launcher},
 };
 
-use crate::common::device::device;
+use crate::common::{device::device, outcome::exit_code};
 
 /// What says how many threads a process has.
 const THREADS: &str = "RAYON_NUM_THREADS";
@@ -24,8 +24,12 @@ pub(crate) struct ParallelSettings {
 
 impl ParallelSettings {
     /// Starts the program as several processes, if it is to be that and is none of them yet. Gives how
-    /// it ended.
-    pub(crate) fn launch(self, trains: bool) -> Result<Option<ExitCode>> {
+    /// it ended, or that it cannot.
+    pub(crate) fn launch(self, trains: bool) -> Option<ExitCode> {
+        self.ended(trains).unwrap_or_else(|error| Some(exit_code(Err(error))))
+    }
+
+    fn ended(self, trains: bool) -> Result<Option<ExitCode>> {
         let size = Ranks::from_env()?.size;
         if self.processes == 0 {
             bail!("--processes 0: give at least 1")

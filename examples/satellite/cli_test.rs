@@ -13,15 +13,10 @@ use std::{
     time::Duration,
 };
 
-use ocellus::{
-    candle::{DType, Device, Tensor, safetensors::load},
-    data::{
-        Image, LabeledScene,
-        raster::{
-            GeoTiff, RasterConfig, RasterWriter, SampleType, SceneSource, Window, open_scene,
-        },
-        synthetic::Landscape,
-    },
+use ocellus::data::{
+    Image, LabeledScene,
+    raster::{GeoTiff, RasterConfig, RasterWriter, SampleType, SceneSource, Window, open_scene},
+    synthetic::Landscape,
 };
 use tempfile::TempDir;
 use testing::{command, succeeds, text};
@@ -298,33 +293,4 @@ fn areas_of_sensors_with_other_bands_are_trained_on_together() {
     assert!(said.contains("has 4 bands, the network was trained on 3"), "{said}");
     succeeds("satellite", &[&segment[..], &["--bands", "3,2,1"]].concat());
     assert!(found.join("bari_1-classes.tif").exists());
-}
-
-#[test]
-fn two_processes_train_as_one() {
-    let place = tempfile::tempdir().unwrap();
-    let train = |processes: &str| {
-        let out = place.path().join(processes);
-        let train = ["train", "--quick", "--out", text(&out), "--processes", processes];
-        succeeds("satellite", &[&train[..], &SMALL].concat());
-        let tensors = load(out.join("model.safetensors"), &Device::Cpu).unwrap().into_iter();
-        let numbers = |x: Tensor| x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-        tensors.map(|(name, x)| (name, numbers(x).unwrap())).collect::<BTreeMap<_, _>>()
-    };
-    let (one, two) = (train("1"), train("2"));
-    assert!(one.len() > 50 && one.len() == two.len());
-    for (name, values) in &one {
-        assert_eq!(values.len(), two[name].len());
-        for (a, b) in values.iter().zip(&two[name]) {
-            let off = (a - b).abs() / (1. + a.abs());
-            assert!(off <= 1e-5, "{name}: {a} and {b}"); // 1.2e-7 was seen.
-        }
-    }
-
-    let said = fails(&["table2", "--processes", "2"]);
-    assert!(said.contains("several processes are for `train` alone"), "{said}");
-    let out = place.path().join("ratio");
-    let train = ["train", "--quick", "--out", text(&out), "--processes", "2", "--loss", "tversky"];
-    let said = fails(&[&train[..], &SMALL].concat());
-    assert!(said.contains("give `ce` or `focal`, or one process"), "{said}");
 }

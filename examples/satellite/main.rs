@@ -36,10 +36,8 @@ static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();
     let trains = matches!(command, Some(Command::Train));
-    match settings.parallel.launch(trains) {
-        Ok(None) => {}
-        Ok(Some(code)) => return code,
-        Err(error) => return common::outcome::exit_code(Err(error)),
+    if let Some(code) = settings.parallel.launch(trains) {
+        return code;
     }
     tune_threads();
     let outcome = match command {
