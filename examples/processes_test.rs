@@ -48,7 +48,8 @@ fn losses(program: &str, arguments: &[&str], processes: &str) -> Vec<f64> {
 }
 
 /// Adam divides by the gradient's size, so that a weight whose gradient is nothing but rounding goes
-/// anywhere: here the losses tell. Other dropout masks move them by more.
+/// anywhere: here the losses tell. That masks of dropout are exactly those of one process is tested in
+/// `ocellus-train` (`ranks`).
 fn check(program: &str, arguments: &[&str], processes: &[&str]) {
     let one = losses(program, arguments, "1");
     assert_eq!(one.len(), 4); // Of two epochs.
