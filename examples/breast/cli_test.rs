@@ -118,6 +118,14 @@ fn refuses_a_device_that_is_not_there() {
 }
 
 #[test]
+fn refuses_batches_of_no_image() {
+    let output = command(&["train", "--batch-size", "0"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--batch-size") && said.contains("give at least 1"), "{said}");
+}
+
+#[test]
 fn refuses_weights_that_are_missing_damaged_or_of_another_network() {
     let place = tempfile::tempdir().unwrap();
     let (data, out) = (place.path().join("data"), place.path().join("out"));

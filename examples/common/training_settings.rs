@@ -1,15 +1,15 @@
 //! The settings of programs that train networks.
 
-use std::path::Path;
+use std::{num::ParseIntError, path::Path};
 
-use anyhow::{Result, bail};
+use anyhow::bail;
 use clap::Args;
 use ocellus::train::Precision;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TrainingSettings {
     /// Images a step, instead of the protocol's.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = at_least_one)]
     pub(crate) batch_size: Option<usize>,
     /// Learning rate (of the backbone, where it starts from published weights), instead of the
     /// protocol's.
@@ -30,6 +30,14 @@ pub(crate) struct TrainingSettings {
     pub(crate) verbose: bool,
 }
 
+/// Steps of no image would be none.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("give at least 1".to_owned()),
+        number => number.map_err(|error: ParseIntError| error.to_string()),
+    }
+}
+
 impl TrainingSettings {
     /// What tells results in another precision than f32 apart from those that have always been.
     pub(crate) fn key(&self) -> String {
@@ -40,7 +48,7 @@ impl TrainingSettings {
     }
 
     /// Fails if a trained network is there already, and not to be trained further.
-    pub(crate) fn require_new(&self, file: &Path) -> Result<()> {
+    pub(crate) fn require_new(&self, file: &Path) -> anyhow::Result<()> {
         if file.exists() && !self.resume {
             bail!(
                 "{} is there already: choose another --out, or continue with --resume",
