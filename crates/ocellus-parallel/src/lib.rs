@@ -33,8 +33,8 @@
 //! | [`Error`](enum@Error) | what can go wrong |
 //!
 //! `ocellus_train::fit` takes a group (`FitConfig::with_group`), `ocellus_layers::BatchNorm2d` the
-//! statistics of all ranks, `ocellus_data::Loader` a rank's share of each batch: the results are those of
-//! one process at the same batch.
+//! statistics of all ranks, `ocellus_layers::Dropout` a rank's part of the mask of all, `ocellus_data::Loader`
+//! its share of each batch: the results are those of one process at the same batch.
 //!
 //! # Features
 //!

@@ -7,7 +7,7 @@ thread_local! {
 }
 
 /// Runs `f`, in which layers that take statistics of a batch in training take those of all ranks of
-/// the group: the batch is then that of all ranks together.
+/// the group: the batch is then that of all ranks together. Dropout takes this rank's part of that batch's mask.
 ///
 /// All ranks must run the same layers, in the same order. Within it, a group of one rank puts the
 /// layers back to their own rank's share.
